@@ -11,6 +11,7 @@ mod applications;
 mod architecture;
 mod backends;
 mod bad_input;
+mod chats;
 mod cli;
 mod cluster;
 mod decoders;

@@ -19,6 +19,7 @@
 #![forbid(unsafe_code)]
 
 pub mod busy;
+mod chat;
 mod column;
 mod config;
 mod download;
@@ -48,6 +49,7 @@ mod words;
 
 pub use arrow;
 
+pub use self::chat::{Chat, ChatDataConfig, ChatFormat, ChatMarks, ChatPacking, TooLong, TrainOn};
 pub use self::column::dates::DateOrder;
 pub use self::column::{column, numbers as cell_numbers, plain_text, text as cell_texts};
 pub use self::download::{DownloadConfig, download};

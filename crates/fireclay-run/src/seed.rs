@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use fireclay_data::TextSplitConfig;
 use serde_json::json;
 
 use crate::config::{DataConfig, Loaded, Located, RunConfig};
@@ -37,11 +38,8 @@ pub fn other_split(loaded: &Loaded) -> Option<String> {
 fn keeps(config: &RunConfig, seed: u64) -> Option<String> {
     let located = config.data.section().located();
     match (&config.data, located.split) {
-        (DataConfig::Pairs(pairs), _) => {
-            let split = &pairs.config.split;
-            let is_drawn = draws(&located, [split.valid, split.test]);
-            is_drawn.then(|| "data.valid_path and data.test_path keep".to_owned())
-        }
+        (DataConfig::Pairs(pairs), _) => kept_by_files(&located, &pairs.config.split),
+        (DataConfig::Chats(chats), _) => kept_by_files(&located, &chats.config.split),
         (_, Some(split)) => {
             let is_decided = split.seed.is_some() || split.column.is_some() || split.time.is_some();
             let is_drawn = !is_decided && draws(&located, [split.valid, split.test]);
@@ -49,6 +47,12 @@ fn keeps(config: &RunConfig, seed: u64) -> Option<String> {
         }
         (_, None) => None,
     }
+}
+
+/// By what a split is kept whose samples stand in no order.
+fn kept_by_files(located: &Located<'_>, split: &TextSplitConfig) -> Option<String> {
+    let is_drawn = draws(located, [split.valid, split.test]);
+    is_drawn.then(|| "data.valid_path and data.test_path keep".to_owned())
 }
 
 /// Whether a split gets a share of samples, and has no file of its own.

@@ -1,11 +1,13 @@
 //! Some windows of tokens, row by row.
 
+use super::marked::{id, trains};
+
 /// Windows of tokens, and the token that follows each of theirs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenBatch {
     /// Tokens, row by row.
     pub inputs: Vec<i32>,
-    /// The next token of each; -1 where there is none.
+    /// The next token of each; -1 where there is none, or none that trains.
     pub targets: Vec<i32>,
     /// Where in its row the document of each token starts, if rows are filled with documents.
     pub starts: Option<Vec<i32>>,
@@ -16,11 +18,19 @@ pub struct TokenBatch {
 impl TokenBatch {
     /// Adds tokens that follow each other to the row that is not full.
     pub(super) fn push(&mut self, tokens: &[u32]) {
-        let ids = tokens.iter().map(|token| *token as i32);
         let followed = tokens.len() - 1;
+        let read = tokens.iter().take(followed);
+        let next = tokens.iter().skip(1);
+        let target = |token: &u32| {
+            if trains(*token) {
+                id(*token) as i32
+            } else {
+                -1
+            }
+        };
         self.start(followed);
-        self.inputs.extend(ids.clone().take(followed));
-        self.targets.extend(ids.skip(1));
+        self.inputs.extend(read.map(|token| id(*token) as i32));
+        self.targets.extend(next.map(target));
     }
 
     /// Fills the row up; what fills it is a document of its own, that does not count.

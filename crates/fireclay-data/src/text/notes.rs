@@ -25,9 +25,12 @@ pub(super) fn of(read: &Read) -> Vec<Note> {
 /// Tokens of the cache that were not what was kept there.
 fn renewed(read: &Read) -> Option<Note> {
     let mut splits = read.splits.iter().flatten();
-    splits.any(|(tokens, _)| tokens.renewed).then(|| {
-        Note::general("tokens that were kept from a run before were damaged, and were made again")
-    })
+    splits.any(|(tokens, _)| tokens.renewed).then(made_again)
+}
+
+/// Of tokens of the cache that were not what was kept there.
+pub(crate) fn made_again() -> Note {
+    Note::general("tokens that were kept from a run before were damaged, and were made again")
 }
 
 /// A tokenizer without a token that ends a text.

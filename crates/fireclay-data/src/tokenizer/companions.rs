@@ -53,6 +53,22 @@ impl Companions {
         Self { files, model: None }
     }
 
+    /// Puts a file in the place of one of this name.
+    pub fn put(&mut self, name: &'static str, text: String) {
+        self.files.retain(|(known, _)| *known != name);
+        self.files.push((name, text));
+    }
+
+    /// Lets generation end at these tokens, where a file says anything of it.
+    pub fn end_at(&mut self, ends: &[u32]) {
+        const GENERATION: &str = "generation_config.json";
+        if let Some(Value::Object(mut keys)) = self.json(GENERATION) {
+            keys.insert("eos_token_id".into(), ends.into());
+            let json = Value::Object(keys);
+            self.put(GENERATION, format!("{json:#}\n"));
+        }
+    }
+
     fn json(&self, name: &str) -> Option<Value> {
         let file = self.files.iter().find(|(known, _)| *known == name);
         serde_json::from_str(&file?.1).ok()

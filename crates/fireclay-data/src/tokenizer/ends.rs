@@ -83,6 +83,30 @@ impl Tokenizer {
         }
     }
 
+    /// The same tokenizer for models that end what they write at another token as well.
+    #[must_use]
+    pub(crate) fn ending_at(self, token: u32) -> Self {
+        let ends: Vec<u32> = self.ends.iter().copied().chain([token]).collect();
+        let mut companions = (*self.companions).clone();
+        companions.end_at(&ends);
+        Self {
+            ends: ends.into(),
+            companions: companions.into(),
+            ..self
+        }
+    }
+
+    /// The same tokenizer with another template for conversations.
+    #[must_use]
+    pub(crate) fn with_chat_template(self, template: String) -> Self {
+        let mut companions = (*self.companions).clone();
+        companions.put("chat_template.jinja", template);
+        Self {
+            companions: companions.into(),
+            ..self
+        }
+    }
+
     /// The token of this name, special or not.
     pub fn token(&self, name: &str) -> Option<u32> {
         self.inner.token_to_id(name)

@@ -22,6 +22,7 @@ use rayon::prelude::*;
 use tokenizers::tokenizer::step_decode_stream;
 
 use self::companions::Companions;
+pub(crate) use self::config::MOST_TOKENS;
 pub use self::config::{TokenizerConfig, TokenizerKind};
 use self::marks::Marks;
 use self::table::TokenTable;
@@ -169,6 +170,18 @@ impl Tokenizer {
         Ok(encoding.get_ids().to_vec())
     }
 
+    /// The tokens of a text as [`encode`](Self::encode) gives them, and the bytes of it that each stands for.
+    ///
+    /// # Errors
+    /// As for [`encode`](Self::encode).
+    pub(crate) fn encode_with_offsets(
+        &self,
+        text: &str,
+    ) -> Result<(Vec<u32>, Vec<(usize, usize)>), DataError> {
+        let encoding = self.guarded(|| self.inner.encode(text, false))?;
+        Ok((encoding.get_ids().to_vec(), encoding.get_offsets().to_vec()))
+    }
+
     /// The tokens of each text, on all cores.
     ///
     /// # Errors
@@ -187,6 +200,14 @@ impl Tokenizer {
     /// [`DataError::Tokenizer`].
     pub fn decode(&self, tokens: &[u32]) -> Result<String, DataError> {
         self.guarded(|| self.inner.decode(tokens, true))
+    }
+
+    /// The text of tokens, with the names of special ones.
+    ///
+    /// # Errors
+    /// [`DataError::Tokenizer`].
+    pub(crate) fn decode_all(&self, tokens: &[u32]) -> Result<String, DataError> {
+        self.guarded(|| self.inner.decode(tokens, false))
     }
 
     /// What each token stands for by itself; of a special one its name, such as `[CLS]`.

@@ -130,6 +130,12 @@ impl Tokenizer {
         pieces.into_iter().chain(names).collect()
     }
 
+    /// The names of the special tokens.
+    pub(crate) fn special_names(&self) -> Vec<String> {
+        let ids = self.counting.special.iter();
+        ids.filter_map(|id| self.inner.id_to_token(*id)).collect()
+    }
+
     fn some_special(&self) -> Vec<String> {
         let mut special: Vec<u32> = self.counting.special.iter().copied().collect();
         special.sort_unstable();

@@ -2,8 +2,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use fireclay_data::{
-    TextData, TextDataConfig, TextFormat, TextOrder, TokenType, Tokenizer, TokenizerConfig,
-    TokenizerKind,
+    ChatDataConfig, TextData, TextDataConfig, TextFormat, TextOrder, TokenType, Tokenizer,
+    TokenizerConfig, TokenizerKind,
 };
 use fireclay_fuzz::{fuzz, fuzz_with};
 
@@ -198,6 +198,45 @@ fn documents() {
             let tokenizer = Some((TokenizerKind::Byte, &tokens));
             let _ = TextData::load(TextFormat::TextJsonl, &config, tokenizer, 4, ORDER);
             let _ = fs::remove_dir_all(path.with_file_name("cache"));
+        },
+    );
+}
+
+#[test]
+fn conversations() {
+    let folder = tempfile::tempdir().unwrap();
+    let template = folder.path().join("template.jinja");
+    let jinja = "{{ tools | tojson }}{% for m in messages %}{{ m.role }}: {{ m.content }}{{ m.tool_calls | tojson }}\
+                 {{ m.reasoning_content }}{{ eos_token }}{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}";
+    fs::write(&template, jinja).unwrap();
+    let openai = "{\"tools\": [{\"name\": \"f\"}], \"messages\": [{\"role\": \"system\", \"content\": \"s\"}, \
+                  {\"role\": \"user\", \"content\": [{\"type\": \"text\", \"text\": \"\\u00e4\"}]}, {\"role\": \"assistant\", \
+                  \"content\": null, \"thinking\": \"t\", \"tool_calls\": [{\"function\": {\"name\": \"f\", \"arguments\": \
+                  \"{\\\"a\\\": 1}\"}}]}, {\"role\": \"tool\", \"content\": \"\"}, {\"role\": \"assistant\", \"content\": \"b\", \
+                  \"weight\": 1}]}\n";
+    let sharegpt = "{\"system\": \"s\", \"tools\": \"[]\", \"conversations\": [{\"from\": \"human\", \"value\": \"a\"}, \
+                    {\"from\": \"function_call\", \"value\": \"{\\\"name\\\": \\\"f\\\"}\"}, {\"from\": \"gpt\", \"value\": \"b\"}]}\n";
+    let load = |path: &Path| {
+        let mut config = ChatDataConfig::new(text(path));
+        config.chat_template = Some(text(&template));
+        config.cache_dir = Some(text(&path.with_file_name("cache")));
+        let tokens = TokenizerConfig::default();
+        let data = TextData::load_chats(&config, (TokenizerKind::Byte, &tokens), 64, ORDER);
+        let _ = fs::remove_dir_all(path.with_file_name("cache"));
+        data
+    };
+    let seeds = [openai, sharegpt].map(|line| line.repeat(4).into_bytes());
+    for (name, seed) in ["openai", "sharegpt"].iter().zip(&seeds) {
+        let path = folder.path().join(name);
+        fs::write(&path, seed).unwrap();
+        load(&path).unwrap();
+    }
+    fuzz_with(
+        "chats.jsonl",
+        &seeds,
+        |_| {},
+        |path| {
+            let _ = load(path);
         },
     );
 }

@@ -64,11 +64,11 @@ pub(crate) fn write_texts(
     let prompt = (model.context_length() / 2).clamp(1, PROMPT);
     for index in 0..count {
         let window = (2 * index + 1) * split.windows() / (2 * count);
-        let stretch = split.stretch(window as u32, prompt + found.max_tokens)?;
-        if stretch.len() < 2 {
+        let (prompt, followed) = split.prompt(window as u32, prompt, found.max_tokens)?;
+        if prompt.is_empty() || followed.is_empty() {
             continue;
         }
-        let pieces = stretch.split_at(prompt.min(stretch.len() / 2));
+        let pieces = (&prompt[..], &followed[..]);
         let writer = || Writer::new(model, tokenizer, device);
         let most = found.max_tokens;
         match written(writer, (tokenizer, window), pieces, &sampling, most) {

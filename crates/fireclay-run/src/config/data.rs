@@ -1,9 +1,9 @@
 //! The `[data]` table: rows, images or text in one of several formats; and the `[tokenizer]` table.
 
 use fireclay_data::{
-    ImageDataConfig, ImageFormat, PairDataConfig, PairFormat, SplitConfig, TableConfig,
-    TableFormat, TargetKind, TextDataConfig, TextFormat, TextTableConfig, TextTableFormat,
-    TokenizerConfig, TokenizerKind, Worded,
+    ChatDataConfig, ChatFormat, ImageDataConfig, ImageFormat, PairDataConfig, PairFormat,
+    SplitConfig, TableConfig, TableFormat, TargetKind, TextDataConfig, TextFormat, TextTableConfig,
+    TextTableFormat, TokenizerConfig, TokenizerKind, Worded,
 };
 use serde::Serialize;
 
@@ -55,6 +55,8 @@ data! {
     Image(ImageSource): ImageFormat, ImageDataConfig;
     /// Text.
     Text(TextSource): TextFormat, TextDataConfig;
+    /// Conversations.
+    Chats(ChatSource): ChatFormat, ChatDataConfig;
     /// Texts and their translations.
     Pairs(PairSource): PairFormat, PairDataConfig;
     /// Texts with labels in a table.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use fireclay_config::Document;
-use fireclay_data::{PairFormat, TextFormat, TextTableFormat};
+use fireclay_data::{ChatFormat, PairFormat, TextFormat, TextTableFormat};
 use fireclay_train::run_folder;
 use serde_json::{Map, Value, json};
 
@@ -148,7 +148,10 @@ fn reads_text(data: &str) -> bool {
     let texts = [TextFormat::Text, TextFormat::TextJsonl].map(TextFormat::name);
     let pairs = PairFormat::ALL.map(PairFormat::name);
     let table = TextTableFormat::ALL.map(TextTableFormat::name);
-    [&texts[..], &pairs, &table].concat().contains(&data)
+    let chats = ChatFormat::ALL.map(ChatFormat::name);
+    [&texts[..], &pairs, &table, &chats]
+        .concat()
+        .contains(&data)
 }
 
 fn lay_beneath(document: &mut Document, weights: Weights<'_>, tables: Value) {

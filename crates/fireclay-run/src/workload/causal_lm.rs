@@ -1,15 +1,15 @@
-//! Text, whose next token is predicted.
+//! Text, whose next token is predicted: running text or conversations.
 
-use fireclay_data::{TextData, TextFormat, TokenSplit, Tokenizer};
+use std::marker::PhantomData;
+
+use fireclay_data::{Chat, TextData, TokenSplit, Tokenizer};
 use fireclay_models::{LanguageConfig, LanguageModel, LanguageNetwork, LanguageShape};
 
 use super::dissected::{dissected, judged, known};
 use super::prelude::*;
-use super::text::{self, Reads};
+use super::text::{self, Reads, Texts};
 use crate::artifacts::{LANGUAGE, to_json};
-use crate::breakdown::{Language, Texts, write_texts};
-use crate::chat::{Chat, Marks};
-use crate::config::TextSource;
+use crate::breakdown::{Language, Texts as Written, write_texts};
 use crate::generate::Writer;
 use crate::language::score;
 use crate::run::TextWindows;
@@ -17,12 +17,12 @@ use crate::samples::TextSamples;
 use crate::task::{CausalLm, TokenBatch, TokenObjective, TokenScorer, bits_per_byte};
 use fireclay_train::run_folder::write_whole;
 
-/// The workload.
-pub struct CausalText;
+/// The workload, on data of one kind.
+pub struct CausalText<D>(PhantomData<D>);
 
-impl Workload for CausalText {
+impl<D: Texts> Workload for CausalText<D> {
     type Model = NetworkConfig<LanguageConfig>;
-    type Source = TextSource;
+    type Source = D::Source;
     type Data = TextData;
     type Samples = TextSamples;
 
@@ -30,8 +30,8 @@ impl Workload for CausalText {
     const SAMPLES: &'static str = "windows";
     const NEXT: Option<&'static str> = Some("generate {} --prompt TEXT");
 
-    fn reads(data: &DataConfig) -> Option<&TextSource> {
-        held!(data, DataConfig::Text)
+    fn reads(data: &DataConfig) -> Option<&D::Source> {
+        D::of(data)
     }
 
     fn does(task: &TaskConfig) -> bool {
@@ -43,17 +43,11 @@ impl Workload for CausalText {
     }
 
     fn check(config: &RunConfig) -> Vec<(&'static str, String)> {
-        let is_tokens = Self::source(config).format == TextFormat::Tokens;
-        let apart = config.tokenizer.is_some() || !is_tokens;
-        if !text::packs_documents(config) || apart {
-            return Vec::new();
-        }
-        let needs = "a table [tokenizer], whose token that ends a text tells documents apart";
-        vec![("data.packing", format!("\"documents\" needs {needs}"))]
+        D::check(config)
     }
 
     fn load(config: &RunConfig) -> Result<TextData, DataError> {
-        text::load(config, TextData::load)
+        D::load(config)
     }
 
     fn shape(_config: &RunConfig, data: &TextData) -> LanguageShape {
@@ -142,7 +136,8 @@ impl Workload for CausalText {
             )));
         }
         belong_together(&base.folder, TOKENIZER, known <= vocabulary)?;
-        Ok(Box::new(TextRun {
+        Ok(Box::new(TextRun::<D> {
+            data: PhantomData,
             base,
             tokenizer,
             vocabulary,
@@ -151,11 +146,11 @@ impl Workload for CausalText {
     }
 
     fn input_spec(config: &RunConfig, data: &TextData) -> InputSpec {
-        text::input_spec(config, data)
+        text::input_spec(D::row(config), data)
     }
 
     fn assume(config: &RunConfig, given: &Assumptions) -> AssumedSpec<LanguageShape> {
-        let (vocabulary, spec) = text::assume(config, given)?;
+        let (vocabulary, spec) = text::assume::<D>(config, given)?;
         Ok((LanguageShape { vocabulary }, spec))
     }
 
@@ -180,7 +175,7 @@ fn texts(
     tokenizer: Option<&Tokenizer>,
     (model, updates, device): (&LanguageModel, u64, &Device),
     samples: &TextSamples,
-) -> Result<Option<Texts>, DataError> {
+) -> Result<Option<Written>, DataError> {
     let count = config.eval.texts.unwrap_or(TEXTS);
     let (Some(tokenizer), Some(split)) = (tokenizer, samples.split()) else {
         return Ok(None);
@@ -207,7 +202,8 @@ fn evaluate(
 const USUAL_CONTEXT: usize = 1024;
 
 /// A finished run on text, or a model of others.
-struct TextRun {
+struct TextRun<D> {
+    data: PhantomData<D>,
     base: Base,
     /// A run on files of tokens may have none.
     tokenizer: Option<Tokenizer>,
@@ -215,7 +211,7 @@ struct TextRun {
     model: CausalLm,
 }
 
-impl TextRun {
+impl<D: Texts> TextRun<D> {
     /// How it reads text, in windows of so many tokens.
     fn reads(&self, context: usize) -> Reads<'_> {
         Reads {
@@ -250,7 +246,7 @@ impl TextRun {
         on: On<'_>,
         read: impl FnOnce(&str) -> Result<(TextSamples, Vec<String>), RunError>,
     ) -> Result<Evaluated, RunError> {
-        evaluate_on::<CausalText>(&self.base, on, read, |samples| {
+        evaluate_on::<CausalText<D>>(&self.base, on, read, |samples| {
             evaluate(self.base.config(), &self.model, samples, &self.base.device)
         })
     }
@@ -263,7 +259,7 @@ impl TextRun {
     }
 }
 
-impl Run for TextRun {
+impl<D: Texts> Run for TextRun<D> {
     fn merged(&self) -> Result<Vec<(&'static str, Vec<u8>)>, RunError> {
         merged(self.base())
     }
@@ -287,7 +283,7 @@ impl Run for TextRun {
         }
         let reads = self.reads(self.model.model.context_length());
         let read = |path: &str| {
-            let (windows, notes) = reads.windows(self.base.config(), path)?;
+            let (windows, notes) = D::windows(self.base.config(), path, &reads)?;
             Ok((TextSamples::new(Some(windows)), notes))
         };
         self.evaluate_with(on, read)
@@ -297,7 +293,7 @@ impl Run for TextRun {
         let (context, stride) = self.lengths(text)?;
         let reads = self.reads(context);
         let read = |path: &str| {
-            let (windows, mut notes) = reads.windows(self.base.config(), path)?;
+            let (windows, mut notes) = D::windows(self.base.config(), path, &reads)?;
             notes.push(format!(
                 "each token is predicted from those before it in a window of {context} tokens; the windows start \
                  {stride} tokens apart: --context and --stride choose others"
@@ -310,14 +306,9 @@ impl Run for TextRun {
     }
 
     fn chat(&self) -> Result<Option<Chat>, RunError> {
-        let tokenizer = self.tokenizer.as_ref();
-        let files = tokenizer.map(Tokenizer::companions).unwrap_or_default();
-        let name = |ids: &[u32]| tokenizer?.name(*ids.first()?);
-        let own = Marks {
-            begin: tokenizer.and_then(|tokenizer| name(tokenizer.start())),
-            end: tokenizer.and_then(|tokenizer| name(tokenizer.ends())),
-        };
-        Chat::of(&files, own).map_err(RunError::Usage)
+        let chat = self.tokenizer.as_ref().map(Chat::of_tokenizer);
+        let chat = chat.transpose().map_err(RunError::Usage)?;
+        Ok(chat.flatten())
     }
 
     fn answers(&self, _rows: &RecordBatch) -> Result<Answered, RunError> {

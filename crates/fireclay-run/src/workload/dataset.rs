@@ -85,6 +85,11 @@ pub trait Dataset: Send + Sync + 'static {
         Ok(None)
     }
 
+    /// A sample as the model reads it, with what trains between ⟦ and ⟧, where not all of it does.
+    fn sample(&self) -> Option<&str> {
+        None
+    }
+
     /// The size of the vocabulary, where there is one, and a table of the splits with a header; empty
     /// where a report says all.
     fn overview(&self) -> (Option<usize>, Vec<Vec<String>>);

@@ -6,7 +6,7 @@ use fireclay_models::{EncoderConfig, EncoderModel, EncoderShape, Family};
 use super::dissected::{dissected, judged, known};
 use super::labelled_text::blank_text;
 use super::prelude::*;
-use super::text::{self, Reads};
+use super::text::{self, Reads, Running, Texts};
 use crate::artifacts::{LANGUAGE, to_json};
 use crate::config::TextSource;
 use crate::language::score;
@@ -146,11 +146,11 @@ impl Workload for MaskedText {
     }
 
     fn input_spec(config: &RunConfig, data: &TextData) -> InputSpec {
-        text::input_spec(config, data)
+        text::input_spec(Running::row(config), data)
     }
 
     fn assume(config: &RunConfig, given: &Assumptions) -> AssumedSpec<EncoderShape> {
-        let (vocabulary, spec) = text::assume(config, given)?;
+        let (vocabulary, spec) = text::assume::<Running>(config, given)?;
         let shape = EncoderShape {
             vocabulary,
             outputs: None,
@@ -245,7 +245,7 @@ impl Run for MaskedRun {
                 vocabulary: self.vocabulary,
                 context: self.tokenizer.room(self.context)?,
             };
-            let (windows, notes) = reads.windows(config, path)?;
+            let (windows, notes) = Running::windows(config, path, &reads)?;
             let masking = masking(config, Some(&self.tokenizer))?;
             let split = MaskedSplit::new(windows, masking, None);
             Ok((MaskedSamples::new(Some(split)), notes))

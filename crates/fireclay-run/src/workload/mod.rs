@@ -4,6 +4,7 @@
 //! configuration or of data. The list in this file is the only list of workloads.
 
 mod causal_lm;
+mod chats;
 mod dataset;
 mod dissected;
 mod image;
@@ -52,7 +53,9 @@ workloads! {
     /// Images.
     Image(image::Image),
     /// Running text and its next tokens.
-    CausalLm(causal_lm::CausalText),
+    CausalLm(causal_lm::CausalText<text::Running>),
+    /// Conversations and their next tokens.
+    Chats(causal_lm::CausalText<chats::Chats>),
     /// Running text and its masked tokens.
     MaskedLm(masked_lm::MaskedText),
     /// Texts with labels.

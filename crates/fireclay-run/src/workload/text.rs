@@ -84,57 +84,140 @@ pub(super) fn packs_documents(config: &RunConfig) -> bool {
     source(config).config.packing != Packing::Stream
 }
 
+/// What a model that goes on with a text learns from: what tells the kinds of data apart.
+pub trait Texts: Send + Sync + 'static {
+    /// Its `[data]` table.
+    type Source: DataSection;
+
+    /// Its `[data]` table, if it is such data.
+    fn of(data: &DataConfig) -> Option<&Self::Source>;
+
+    /// What does not go together, as (key, message).
+    fn check(config: &RunConfig) -> Vec<(&'static str, String)>;
+
+    /// Reads the data.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read, or does not fit the configuration.
+    fn load(config: &RunConfig) -> Result<TextData, DataError>;
+
+    /// Tokens of a row, at most.
+    fn row(config: &RunConfig) -> usize;
+
+    /// The number of different tokens, if the configuration says it, and by which key.
+    fn vocabulary(config: &RunConfig) -> Option<(usize, &'static str)>;
+
+    /// What a finished run reads at `path`, and what there is to say of it.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read.
+    fn windows(
+        config: &RunConfig,
+        path: &str,
+        reads: &Reads<'_>,
+    ) -> Result<(TokenSplit, Vec<String>), DataError>;
+}
+
 /// How a finished run reads text.
-pub(super) struct Reads<'a> {
+pub struct Reads<'a> {
+    /// What turns it into tokens.
     pub tokenizer: Option<&'a Tokenizer>,
+    /// The number of different tokens.
     pub vocabulary: usize,
+    /// Tokens that are read at once.
     pub context: usize,
 }
 
-impl Reads<'_> {
-    /// The windows of the text at `path`, and what there is to say of it.
-    pub fn windows(
-        &self,
-        config: &RunConfig,
-        path: &str,
-    ) -> Result<(TokenSplit, Vec<String>), RunError> {
-        let source = source(config);
-        let split = match (self.tokenizer, source.format) {
-            (Some(tokenizer), TextFormat::Text | TextFormat::TextJsonl) => {
-                let how = (source.format, &source.config);
-                TokenSplit::of_text(path, how, tokenizer, self.context)?
-            }
-            (tokenizer, _) => {
-                let made_by = (tokenizer, self.vocabulary);
-                TokenSplit::of_tokens(path, &source.config, made_by, self.context)?
-            }
-        };
-        let notes = self.tokenizer.map(|tokenizer| split.notes(path, tokenizer));
-        Ok((split.without_shift(), notes.unwrap_or_default()))
-    }
-}
-
-/// Windows of as many tokens as the model looks at.
-pub(super) fn input_spec(config: &RunConfig, data: &TextData) -> InputSpec {
-    let context = config.model.section().context;
+/// Windows of `row` tokens.
+pub(super) fn input_spec(row: usize, data: &TextData) -> InputSpec {
     InputSpec {
-        tokens: Some(context as f64),
-        ..InputSpec::of_data(data.sizes(), [context, 0])
+        tokens: Some(row as f64),
+        ..InputSpec::of_data(data.sizes(), [row, 0])
     }
 }
 
 /// The vocabulary, and what goes into the model.
-pub(super) fn assume(config: &RunConfig, given: &Assumptions) -> AssumedSpec<usize> {
-    let told = source(config).config.vocabulary;
-    let vocabulary = told.map(|_| "data.vocabulary says it");
-    check_unread(config, given, vocabulary, Some("the configuration says it"))?;
+pub(super) fn assume<D: Texts>(config: &RunConfig, given: &Assumptions) -> AssumedSpec<usize> {
+    let told = D::vocabulary(config);
+    let known = told.map(|(_, why)| why);
+    check_unread(config, given, known, Some("the configuration says it"))?;
     let mut assumed = Assumed::default();
-    let vocabulary = told.unwrap_or_else(|| assumed.vocabulary(config, given));
-    let lengths = [config.model.section().context, 0];
+    let vocabulary = match told {
+        Some((vocabulary, _)) => vocabulary,
+        None => assumed.vocabulary(config, given),
+    };
+    let lengths = (None, [D::row(config), 0]);
     Ok((
         vocabulary,
-        InputSpec::assumed(config, given, (None, lengths), assumed),
+        InputSpec::assumed(config, given, lengths, assumed),
     ))
+}
+
+/// Running text.
+pub struct Running;
+
+impl Texts for Running {
+    type Source = TextSource;
+
+    fn of(data: &DataConfig) -> Option<&TextSource> {
+        held!(data, DataConfig::Text)
+    }
+
+    fn check(config: &RunConfig) -> Vec<(&'static str, String)> {
+        let is_tokens = source(config).format == TextFormat::Tokens;
+        let apart = config.tokenizer.is_some() || !is_tokens;
+        if !packs_documents(config) || apart {
+            return Vec::new();
+        }
+        let needs = "a table [tokenizer], whose token that ends a text tells documents apart";
+        vec![("data.packing", format!("\"documents\" needs {needs}"))]
+    }
+
+    fn load(config: &RunConfig) -> Result<TextData, DataError> {
+        load(config, TextData::load)
+    }
+
+    fn row(config: &RunConfig) -> usize {
+        config.model.section().context
+    }
+
+    fn vocabulary(config: &RunConfig) -> Option<(usize, &'static str)> {
+        let told = source(config).config.vocabulary?;
+        Some((told, "data.vocabulary says it"))
+    }
+
+    fn windows(
+        config: &RunConfig,
+        path: &str,
+        reads: &Reads<'_>,
+    ) -> Result<(TokenSplit, Vec<String>), DataError> {
+        let source = source(config);
+        let split = match (reads.tokenizer, source.format) {
+            (Some(tokenizer), TextFormat::Text | TextFormat::TextJsonl) => {
+                let how = (source.format, &source.config);
+                TokenSplit::of_text(path, how, tokenizer, reads.context)?
+            }
+            (tokenizer, _) => {
+                let made_by = (tokenizer, reads.vocabulary);
+                TokenSplit::of_tokens(path, &source.config, made_by, reads.context)?
+            }
+        };
+        let notes = reads
+            .tokenizer
+            .map(|tokenizer| split.notes(path, tokenizer));
+        Ok((split.without_shift(), notes.unwrap_or_default()))
+    }
+}
+
+/// The numbers of a split in an overview.
+fn numbers(split: &TokenSplit) -> Vec<u64> {
+    let (windows, tokens) = (split.windows() as u64, split.tokens());
+    match split.chats() {
+        Some([conversations, trained]) => vec![windows, conversations, tokens, trained],
+        None => vec![windows, tokens, split.bytes()],
+    }
 }
 
 impl Dataset for TextData {
@@ -177,16 +260,27 @@ impl Dataset for TextData {
         hashes_of(&self.files)
     }
 
-    /// The tokens of each split, the text that they stand for, and what fills rows of documents up.
+    fn sample(&self) -> Option<&str> {
+        self.sample.as_deref()
+    }
+
+    /// The tokens of each split, the text that they stand for or how many of them train, and what fills rows of
+    /// documents up.
     fn overview(&self) -> (Option<usize>, Vec<Vec<String>>) {
-        let header = ["", "windows", "tokens", "bytes"];
-        let mut rows = vec![header.map(String::from).to_vec()];
+        let header: &[&str] = match self.train.chats() {
+            Some(_) => &["", "rows", "conversations", "tokens", "trained"],
+            None => &["", "windows", "tokens", "bytes"],
+        };
+        let mut rows = vec![
+            header
+                .iter()
+                .map(|name| (*name).to_owned())
+                .collect::<Vec<_>>(),
+        ];
         rows[0].extend(self.train.padding().map(|_| "padding".into()));
         for (name, split) in self.named() {
-            let numbers = split.map_or([0; 3], |split| {
-                [split.windows() as u64, split.tokens(), split.bytes()]
-            });
             let mut row = vec![name.to_owned()];
+            let numbers = split.map_or_else(|| vec![0; header.len() - 1], numbers);
             row.extend(numbers.iter().map(u64::to_string));
             let padding = split.and_then(TokenSplit::padding);
             row.extend(padding.map(|share| format!("{:.1} %", 100.0 * share)));

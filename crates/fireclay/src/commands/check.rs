@@ -109,10 +109,14 @@ fn overview(data: &dyn Dataset) -> String {
     let vocabulary = vocabulary.map(|size| format!("vocabulary of {size} tokens\n\n"));
     let notes = data.notes().iter();
     let notes = notes.map(|note| Screen::err().prose(2, &format!("note: {note}\n")));
+    let sample = data.sample().map(|sample| {
+        format!("\na sample as the model reads it; what is between ⟦ and ⟧ trains:\n\n{sample}\n\n")
+    });
     format!(
-        "\n{}{}{}",
+        "\n{}{}{}{}",
         vocabulary.unwrap_or_default(),
         Screen::err().table(&rows),
+        sample.unwrap_or_default(),
         notes.collect::<String>()
     )
 }

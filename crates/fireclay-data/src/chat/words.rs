@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use chrono::Utc;
+use chrono::{NaiveDate, NaiveTime, Utc};
 use minijinja::{Error, ErrorKind, Value};
 use serde::Serialize;
 use serde_json::Serializer;
@@ -12,34 +12,58 @@ use serde_json::ser::{Formatter, PrettyFormatter};
 /// Bytes of JSON that a filter writes at most.
 const MOST_JSON: usize = 64 << 20;
 
-/// A template without the marks of what the model says itself (`{% generation %}`), which matter to a training alone.
+/// Where in a text what the model says itself begins and ends: no characters, so that no text has them.
+pub(super) const SIGNS: [char; 2] = ['\u{fdd0}', '\u{fdd1}'];
+
+/// A template without the tags around what the model says itself (`{% generation %}`), which matter to a training
+/// alone.
 pub(super) fn plain(template: &str) -> String {
-    let mut plain = String::with_capacity(template.len());
+    with_tags(template, ["if true", "endif"])
+}
+
+/// A template that writes [`SIGNS`] for these tags; none where it has none.
+///
+/// A block stands on either side of each sign, so that the blanks around a tag are left out as they would be.
+pub(super) fn signed(template: &str) -> Option<String> {
+    let [begins, ends] = SIGNS;
+    let begin = format!("if true %}}{{{{ '{begins}' }}}}{{% if true");
+    let end = format!("endif %}}{{{{ '{ends}' }}}}{{% endif");
+    let has_tags = plain(template) != template;
+    has_tags.then(|| with_tags(template, [&begin, &end]))
+}
+
+/// A template with other words for the tags around what the model says itself.
+fn with_tags(template: &str, [begin, end]: [&str; 2]) -> String {
+    let mut made = String::with_capacity(template.len());
     let mut rest = template;
     while let Some((before, tag)) = rest.split_once("{%") {
-        plain += before;
-        plain += "{%";
+        made += before;
+        made += "{%";
         let Some((inside, after)) = tag.split_once("%}") else {
             rest = tag;
             break;
         };
         // The marks that take spaces away stay.
         let name = inside.trim_matches(['-', '+']).trim();
-        plain += &match name {
-            "generation" => inside.replace(name, " if true "),
-            "endgeneration" => inside.replace(name, " endif "),
+        made += &match name {
+            "generation" => inside.replace(name, &format!(" {begin} ")),
+            "endgeneration" => inside.replace(name, &format!(" {end} ")),
             _ => inside.to_owned(),
         };
-        plain += "%}";
+        made += "%}";
         rest = after;
     }
-    plain + rest
+    made + rest
 }
 
-/// The time of day and the date in UTC, as `strftime` writes it.
-pub(super) fn now(format: &str) -> Result<String, Error> {
+/// A day, or this moment, as `strftime` writes it, in UTC.
+pub(super) fn date(day: Option<NaiveDate>, format: &str) -> Result<String, Error> {
+    let moment = match day {
+        Some(day) => day.and_time(NaiveTime::MIN).and_utc(),
+        None => Utc::now(),
+    };
     let mut text = String::new();
-    write!(text, "{}", Utc::now().format(format)).map_err(|_| {
+    write!(text, "{}", moment.format(format)).map_err(|_| {
         let message = format!("strftime_now does not know the format {format:?}");
         Error::new(ErrorKind::InvalidOperation, message)
     })?;
@@ -60,6 +84,10 @@ pub(super) fn json(
         return Err(Error::new(ErrorKind::InvalidOperation, message));
     }
     keys.assert_all_used()?;
+    if value.is_undefined() {
+        let message = "what is not there cannot be written as JSON";
+        return Err(Error::new(ErrorKind::UndefinedError, message));
+    }
     let mut out = Bounded(Vec::new());
     let written = match indent.or(named.flatten()) {
         None => value.serialize(&mut Serializer::with_formatter(&mut out, Spaced)),
@@ -75,6 +103,11 @@ pub(super) fn json(
     })?;
     String::from_utf8(out.0)
         .map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()))
+}
+
+/// Whether there is something to go through, as Python has it: `none` is not even empty.
+pub(super) fn is_iterable(value: &Value) -> bool {
+    !value.is_none() && value.try_iter().is_ok()
 }
 
 /// Bytes, up to [`MOST_JSON`].

@@ -1,0 +1,173 @@
+//! A line of a file as tokens, each with what is known of it.
+
+use super::config::TrainOn;
+use super::message::Conversation;
+use super::turns::{Rendered, Turn, Turns};
+use crate::error::DataError;
+use crate::text::marked::{FIRST, PARTLY, TURN_END, UNTRAINED};
+use crate::tokenizer::{Tally, Tokenizer};
+
+/// What makes tokens of lines.
+pub(super) struct Teacher<'a> {
+    pub turns: Turns<'a>,
+    pub tokenizer: &'a Tokenizer,
+    /// The names of the special tokens.
+    pub special: Vec<String>,
+    pub field: Option<&'a str>,
+}
+
+/// The tokens of a conversation.
+pub(super) struct Lesson {
+    /// With their marks ([`crate::text::marked`]).
+    pub tokens: Vec<u32>,
+    pub tally: Tally,
+}
+
+impl Teacher<'_> {
+    /// The tokens of a line.
+    ///
+    /// # Errors
+    /// What is wrong with it, and what to do.
+    pub fn lesson(&self, line: &str) -> Result<Lesson, String> {
+        let conversation = Conversation::read(line, self.field)?;
+        let Rendered { text, turns } = self.turns.of(&conversation)?;
+        let (mut tokens, offsets) = self
+            .tokenizer
+            .encode_with_offsets(&text)
+            .map_err(|error: DataError| error.to_string())?;
+        let tally = Tally {
+            spelled: self.spelled(&conversation),
+            ..self.tokenizer.tally(&text, &tokens)
+        };
+        mark(
+            &mut tokens,
+            &places(&offsets),
+            &turns,
+            self.turns.train_on == TrainOn::All,
+        );
+        match tokens.iter().skip(1).any(|token| token & UNTRAINED == 0) {
+            true => Ok(Lesson { tokens, tally }),
+            false => Err(
+                "no token of it trains: what the assistant says has no token, or every weight is 0; leave the line out"
+                    .into(),
+            ),
+        }
+    }
+
+    /// How often what is said spells a special token, which is read as that token.
+    fn spelled(&self, conversation: &Conversation) -> u64 {
+        let messages = conversation.messages.iter();
+        let contents = messages.filter_map(|message| message.get_attr("content").ok());
+        let count = |text: &str| {
+            let names = self.special.iter();
+            let names = names.map(|name| text.matches(name.as_str()).count() as u64);
+            names.sum::<u64>()
+        };
+        let first = |text: &str| {
+            let mut names = self.special.iter().filter_map(|name| name.get(..1));
+            names.any(|start| text.contains(start))
+        };
+        let spelled = contents.map(|content| match content.as_str() {
+            Some(text) if first(text) => count(text),
+            _ => 0,
+        });
+        spelled.sum()
+    }
+}
+
+/// The bytes that each token stands for: from the end of those before it, since some tokenizers count the blank before
+/// a word to no token.
+fn places(offsets: &[(usize, usize)]) -> Vec<std::ops::Range<usize>> {
+    let mut reached = 0;
+    let place = |&(start, end): &(usize, usize)| {
+        let place = start.min(reached)..end;
+        reached = reached.max(end);
+        place
+    };
+    offsets.iter().map(place).collect()
+}
+
+/// Marks the tokens of a conversation. As in `transformers`, a token that is of a turn in part is of the turn.
+fn mark(tokens: &mut [u32], places: &[std::ops::Range<usize>], turns: &[Turn], all_train: bool) {
+    if !all_train {
+        tokens.iter_mut().for_each(|token| *token |= UNTRAINED);
+    }
+    for Turn { bytes, trains } in turns {
+        let mut last = None;
+        for (at, place) in places.iter().enumerate() {
+            if place.start >= bytes.end || place.end <= bytes.start {
+                continue;
+            }
+            last = Some(at);
+            if *trains {
+                tokens[at] &= !UNTRAINED;
+            }
+            if place.start < bytes.start || place.end > bytes.end {
+                tokens[at] |= PARTLY;
+            }
+        }
+        if let Some(last) = last {
+            tokens[last] |= TURN_END;
+        }
+    }
+    if let Some(first) = tokens.first_mut() {
+        *first |= FIRST;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::marked::id;
+
+    fn marked(offsets: &[(usize, usize)], turns: &[(std::ops::Range<usize>, bool)]) -> Vec<String> {
+        let turns = turns.iter().map(|(bytes, trains)| Turn {
+            bytes: bytes.clone(),
+            trains: *trains,
+        });
+        let mut tokens = vec![7; offsets.len()];
+        let turns: Vec<Turn> = turns.collect();
+        mark(&mut tokens, &places(offsets), &turns, false);
+        let name = |token: u32| {
+            assert_eq!(id(token), 7);
+            let marks = [(FIRST, 'f'), (TURN_END, 'e'), (PARTLY, 'p')];
+            let marks = marks.iter().filter(|(mark, _)| token & mark != 0);
+            let trains = (token & UNTRAINED == 0).then_some('t');
+            trains
+                .into_iter()
+                .chain(marks.map(|(_, name)| *name))
+                .collect()
+        };
+        tokens.into_iter().map(name).collect()
+    }
+
+    #[test]
+    fn tokens_of_a_turn_train() {
+        let found = marked(&[(0, 3), (3, 5), (5, 6), (6, 9)], &[(3..6, true)]);
+        assert_eq!(found, ["f", "t", "te", ""]);
+        let found = marked(
+            &[(0, 3), (3, 5), (5, 6), (6, 9)],
+            &[(0..3, false), (5..9, true)],
+        );
+        assert_eq!(found, ["fe", "", "t", "te"]);
+    }
+
+    #[test]
+    fn a_token_that_is_of_a_turn_in_part_is_of_it_and_is_known() {
+        assert_eq!(
+            marked(&[(0, 3), (3, 6), (6, 9)], &[(4..8, true)]),
+            ["f", "tp", "tep"]
+        );
+        // The tokenizer counts blanks to no token: the first token of the turn has the last of the prompt.
+        assert_eq!(marked(&[(0, 3), (4, 6)], &[(4..6, true)]), ["f", "tep"]);
+        assert_eq!(marked(&[(0, 3), (4, 6)], &[(3..6, true)]), ["f", "te"]);
+    }
+
+    #[test]
+    fn tokens_that_share_a_character_are_together() {
+        assert_eq!(
+            marked(&[(0, 1), (1, 5), (1, 5), (1, 5), (5, 6)], &[(1..5, true)]),
+            ["f", "t", "t", "te", ""]
+        );
+    }
+}

@@ -1,0 +1,58 @@
+//! A conversation to look at.
+
+use super::source::Part;
+use crate::error::DataError;
+use crate::text::marked::{id, trains};
+use crate::tokenizer::Tokenizer;
+
+/// Tokens that are shown at most.
+const SHOWN: u64 = 400;
+
+/// The first conversation of a split as the model reads it, with what trains between ⟦ and ⟧.
+///
+/// # Errors
+/// If its tokens cannot be read or decoded.
+pub(super) fn sample(part: &Part, tokenizer: &Tokenizer) -> Result<Option<String>, DataError> {
+    let Some(first) = &part.laid.first else {
+        return Ok(None);
+    };
+    let (start, end) = (first.start, first.end + 1);
+    let shown = part.found.tokens.read(start..end.min(start + SHOWN))?;
+    // Nothing is before the first token, so it is not predicted.
+    let placed = shown.iter().enumerate();
+    let signs: Vec<bool> = placed.map(|(at, token)| at > 0 && trains(*token)).collect();
+    let mut text = with_signs(&shown, &signs, tokenizer)?;
+    let more = end.saturating_sub(start + SHOWN);
+    if more > 0 {
+        text += &format!(" ... and {more} tokens more");
+    }
+    Ok(Some(text))
+}
+
+fn with_signs(shown: &[u32], signs: &[bool], tokenizer: &Tokenizer) -> Result<String, DataError> {
+    let ids: Vec<u32> = shown.iter().map(|token| id(*token)).collect();
+    let (mut text, mut at) = (String::new(), 0);
+    for run in signs.chunk_by(|a, b| a == b) {
+        let piece = piece(&ids, at..at + run.len(), tokenizer)?;
+        text += &match run.first() {
+            Some(true) => format!("⟦{piece}⟧"),
+            _ => piece,
+        };
+        at += run.len();
+    }
+    Ok(text)
+}
+
+/// What some tokens are in the text of all: a tokenizer may write the first word of a text without the blank before it.
+fn piece(
+    ids: &[u32],
+    range: std::ops::Range<usize>,
+    tokenizer: &Tokenizer,
+) -> Result<String, DataError> {
+    let before = tokenizer.decode_all(&ids[..range.start])?;
+    let with = tokenizer.decode_all(&ids[..range.end])?;
+    match with.strip_prefix(&before) {
+        Some(piece) => Ok(piece.to_owned()),
+        None => tokenizer.decode_all(&ids[range]),
+    }
+}

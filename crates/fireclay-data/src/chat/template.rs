@@ -1,0 +1,340 @@
+//! The template of a tokenizer, which writes a conversation as the text that a model was trained on.
+
+use chrono::NaiveDate;
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{Environment, Error, ErrorKind, Template, Value as Cell, context};
+use serde_json::Value;
+
+use super::words;
+use crate::tokenizer::Tokenizer;
+
+/// What a template may use up: each step of it is 1, and so are 64 bytes of text that it writes or makes. Lists that
+/// are added to themselves again and again are not counted by the engine: such a template can take any time and memory.
+const FUEL: u64 = 1_000_000;
+
+/// A template, and the names of the tokens that it may write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chat {
+    pub(super) template: String,
+    pub(super) begin: String,
+    pub(super) end: String,
+}
+
+/// The names that a tokenizer itself has for the tokens that begin and end a text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChatMarks {
+    /// Begins a text.
+    pub begin: Option<String>,
+    /// Ends a text.
+    pub end: Option<String>,
+}
+
+impl Chat {
+    /// That of a tokenizer, from the files beside it; none where they have no template.
+    ///
+    /// # Errors
+    /// If the template cannot be understood.
+    pub fn of_tokenizer(tokenizer: &Tokenizer) -> Result<Option<Self>, String> {
+        let name = |ids: &[u32]| tokenizer.name(*ids.first()?);
+        let own = ChatMarks {
+            begin: name(tokenizer.start()),
+            end: name(tokenizer.ends()),
+        };
+        Self::of(&tokenizer.companions(), own)
+    }
+
+    /// That of the files beside a tokenizer, by name ([`Tokenizer::companions`]):
+    /// `chat_template.jinja`, or else `chat_template` of `tokenizer_config.json`, as transformers looks for it. Tokens
+    /// are called as in `tokenizer_config.json`, or else as in `special_tokens_map.json`, or else as in `own`.
+    ///
+    /// # Errors
+    ///
+    /// If the template cannot be understood.
+    pub fn of(files: &[(&'static str, String)], own: ChatMarks) -> Result<Option<Self>, String> {
+        let read = |name: &str| {
+            let file = files.iter().find(|(known, _)| *known == name);
+            file.map(|(_, text)| text.clone())
+        };
+        let json = |name: &str| -> Value {
+            let json = read(name).and_then(|text| serde_json::from_str(&text).ok());
+            json.unwrap_or_default()
+        };
+        let (config, map) = (
+            json("tokenizer_config.json"),
+            json("special_tokens_map.json"),
+        );
+        let inner = config.get("chat_template").and_then(usual);
+        let Some(template) = read("chat_template.jinja").or(inner) else {
+            return Ok(None);
+        };
+        // A key that says `null` says that there is none.
+        let token = |key: &str, own: Option<String>| {
+            let said = config.get(key).or_else(|| map.get(key));
+            said.map_or_else(|| own.unwrap_or_default(), token)
+        };
+        let chat = Self {
+            template,
+            begin: token("bos_token", own.begin),
+            end: token("eos_token", own.end),
+        };
+        let plain = words::plain(&chat.template);
+        Rendering::new(&chat, &environment(None), &plain)?;
+        Ok(Some(chat))
+    }
+
+    /// The prompt of a conversation, up to where the answer begins.
+    ///
+    /// # Errors
+    ///
+    /// What the template objects to, and if it takes too long or writes too much.
+    pub fn prompt(&self, messages: &Value) -> Result<String, String> {
+        let (environment, plain) = (environment(None), words::plain(&self.template));
+        let rendering = Rendering::new(self, &environment, &plain)?;
+        rendering.write(Cell::from(Serde(messages)), None, true)
+    }
+
+    /// Whether the text of a conversation may have the date in it.
+    pub(super) fn asks_for_date(&self) -> bool {
+        self.template.contains("strftime_now")
+    }
+}
+
+/// A template that is ready to write any number of conversations.
+pub(super) struct Rendering<'a> {
+    chat: &'a Chat,
+    template: Template<'a, 'a>,
+}
+
+impl<'a> Rendering<'a> {
+    /// `source` is the template, in the form of [`words::plain`] or [`words::signed`].
+    ///
+    /// # Errors
+    /// If it cannot be understood.
+    pub fn new(
+        chat: &'a Chat,
+        environment: &'a Environment<'a>,
+        source: &'a str,
+    ) -> Result<Self, String> {
+        let template = environment.template_from_str(source).map_err(|error| {
+            format!("the chat template of the model cannot be understood: {error}")
+        })?;
+        Ok(Self { chat, template })
+    }
+
+    /// The name of the token that ends a text, empty where there is none.
+    pub fn end(&self) -> &str {
+        &self.chat.end
+    }
+
+    /// The text of a conversation; a `prompt` goes on to where the answer begins.
+    ///
+    /// # Errors
+    /// What the template objects to, and if it takes too long or writes too much.
+    pub fn write(
+        &self,
+        messages: Cell,
+        tools: Option<Cell>,
+        prompt: bool,
+    ) -> Result<String, String> {
+        let context = context! {
+            messages => messages,
+            add_generation_prompt => prompt,
+            tools => tools,
+            documents => (),
+            bos_token => self.chat.begin.clone(),
+            eos_token => self.chat.end.clone(),
+        };
+        self.template.render(context).map_err(|error| {
+            if error.kind() == ErrorKind::OutOfFuel {
+                return "the chat template of the model runs too long or writes too much".into();
+            }
+            let detail = error
+                .detail()
+                .map_or_else(|| error.to_string(), str::to_owned);
+            format!("the chat template refuses the messages: {detail}")
+        })
+    }
+}
+
+/// As transformers sets Jinja up for templates. What asks for the date gets that of `day`, or else of now.
+pub(super) fn environment<'a>(day: Option<NaiveDate>) -> Environment<'a> {
+    let mut environment = Environment::new();
+    let syntax = SyntaxConfig::builder()
+        .trim_blocks(true)
+        .lstrip_blocks(true)
+        .build();
+    environment.set_syntax(syntax.expect("no marks are changed"));
+    environment.set_fuel(Some(FUEL));
+    environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+    environment.add_function("raise_exception", |message: String| {
+        Err::<String, _>(Error::new(ErrorKind::InvalidOperation, message))
+    });
+    environment.add_function("strftime_now", move |format: String| {
+        words::date(day, &format)
+    });
+    environment.add_filter("tojson", words::json);
+    environment.add_test("iterable", words::is_iterable);
+    environment
+}
+
+/// A template, or of several with names the one called `default`.
+fn usual(value: &Value) -> Option<String> {
+    match value {
+        Value::String(template) => Some(template.clone()),
+        Value::Array(named) => {
+            let is_default =
+                |entry: &&Value| entry.get("name").is_some_and(|name| name == "default");
+            let found = named.iter().find(is_default)?;
+            Some(found.get("template")?.as_str()?.to_owned())
+        }
+        _ => None,
+    }
+}
+
+/// The name of a token, which may be written as an object.
+fn token(value: &Value) -> String {
+    let name = match value {
+        Value::Object(token) => token.get("content"),
+        value => Some(value),
+    };
+    name.and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// The template of SmolLM2 and other models that speak ChatML.
+    const CHATML: &str = "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}\
+        {{ '<|im_start|>system\\nBe brief.<|im_end|>\\n' }}{% endif %}{{'<|im_start|>' + message['role'] + '\\n' + \
+        message['content'].strip() + '<|im_end|>' + '\\n'}}{% endfor %}{% if add_generation_prompt %}\
+        {{ '<|im_start|>assistant\\n' }}{% endif %}";
+
+    fn chat(template: &str) -> Chat {
+        Chat {
+            template: template.to_owned(),
+            begin: "<s>".into(),
+            end: "</s>".into(),
+        }
+    }
+
+    #[test]
+    fn a_conversation_becomes_the_prompt_that_transformers_makes_of_it() {
+        let messages = json!([{"role": "user", "content": " Hello "}]);
+        let prompt = chat(CHATML).prompt(&messages).expect("a prompt");
+        let wanted = "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHello<|im_end|>\n\
+                      <|im_start|>assistant\n";
+        assert_eq!(prompt, wanted);
+    }
+
+    #[test]
+    fn a_template_that_refuses_or_never_ends_is_an_error() {
+        let refuses = chat("{{ raise_exception('roles must alternate') }}");
+        let error = refuses.prompt(&json!([])).expect_err("a refusal");
+        assert!(error.contains("roles must alternate"), "{error}");
+        let endless =
+            chat("{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}");
+        assert!(endless.prompt(&json!([])).is_err());
+    }
+
+    #[test]
+    fn a_template_may_be_in_either_file() {
+        assert_eq!(Chat::of(&[], ChatMarks::default()), Ok(None));
+        let config = json!({
+            "chat_template": [{"name": "default", "template": "{{ bos_token }}"}],
+            "bos_token": {"content": "<s>"},
+        });
+        let config = ("tokenizer_config.json", config.to_string());
+        let chat = Chat::of(std::slice::from_ref(&config), ChatMarks::default());
+        let chat = chat.expect("a template").expect("a template");
+        assert_eq!(chat.prompt(&json!([])).as_deref(), Ok("<s>"));
+        let broken = ("chat_template.jinja", "{% if".to_owned());
+        assert!(Chat::of(&[config, broken], ChatMarks::default()).is_err());
+    }
+
+    #[test]
+    fn a_template_that_would_fill_the_memory_is_an_error() {
+        let doubles = |first: &str, each: &str, last: &str| {
+            let each = format!("{{% set x = {each} %}}").repeat(40);
+            chat(&format!("{{% set x = {first} %}}{each}{last}"))
+        };
+        let bombs = [
+            doubles("'0123456789'", "x ~ x", ""),
+            doubles("'0123456789'", "x + x", ""),
+            doubles("'0123456789'", "x * 9", ""),
+            doubles("'0123456789'", "x.replace('', x)", ""),
+            doubles("'0123456789'", "[x, x]|join", ""),
+            doubles("[0]", "[x, x]", "{{ x|tojson }}"),
+        ];
+        for bomb in bombs {
+            let error = bomb.prompt(&json!([])).expect_err("too much");
+            assert!(error.contains("writes too much"), "{error}");
+        }
+    }
+
+    #[test]
+    fn names_of_tokens_fall_back_to_what_the_tokenizer_calls_them() {
+        let template = (
+            "chat_template.jinja",
+            "{{ bos_token }}|{{ eos_token }}".to_owned(),
+        );
+        let map = json!({"bos_token": "<map>", "eos_token": {"content": "</map>"}});
+        let map = ("special_tokens_map.json", map.to_string());
+        let config = json!({"bos_token": null, "eos_token": "</config>"});
+        let config = ("tokenizer_config.json", config.to_string());
+        let own = ChatMarks {
+            begin: Some("<own>".into()),
+            end: None,
+        };
+        let prompt = |files: &[_]| {
+            let chat = Chat::of(files, own.clone()).expect("read").expect("there");
+            chat.prompt(&json!([])).expect("a prompt")
+        };
+        assert_eq!(prompt(std::slice::from_ref(&template)), "<own>|");
+        assert_eq!(prompt(&[template.clone(), map.clone()]), "<map>|</map>");
+        assert_eq!(prompt(&[template, map, config]), "|</config>");
+    }
+
+    #[test]
+    fn none_is_no_list_and_what_is_not_there_no_json() {
+        let prompt = |template: &str| chat(template).prompt(&json!([]));
+        let none = "{% if tools is iterable and tools|length > 0 %}a{% else %}b{% endif %}";
+        assert_eq!(prompt(none).as_deref(), Ok("b"));
+        assert_eq!(
+            prompt("{{ messages is iterable }}{{ 'a' is iterable }}{{ 3 is iterable }}").as_deref(),
+            Ok("TrueTrueFalse")
+        );
+        assert!(prompt("{{ missing|tojson }}").is_err());
+    }
+
+    #[test]
+    fn a_template_finds_what_transformers_hands_it() {
+        let written = |template: &str| {
+            let files = [("chat_template.jinja", template.to_owned())];
+            let chat = Chat::of(&files, ChatMarks::default())
+                .expect("read")
+                .expect("there");
+            chat.prompt(&json!([{"role": "user", "content": "<a & 'b'>"}]))
+        };
+        let wanted = Ok("none".to_owned());
+        assert_eq!(
+            written("{% if tools is none and documents is none %}none{% endif %}"),
+            wanted
+        );
+        let line = r#"{"content": "<a & 'b'>", "role": "user"}"#;
+        assert_eq!(written("{{ messages[0]|tojson }}").as_deref(), Ok(line));
+        let lines = "[\n    1,\n    2\n]";
+        assert_eq!(
+            written("{{ [1, 2]|tojson(indent=4) }}").as_deref(),
+            Ok(lines)
+        );
+        let marked = "a {%- generation %}b{% endgeneration -%} c";
+        assert_eq!(written(marked).as_deref(), Ok("abc"));
+        let year = written("{{ strftime_now('%Y') }}").expect("a year");
+        assert!(year.parse::<u32>().is_ok_and(|year| year > 2023), "{year}");
+        assert!(written("{{ strftime_now('%Q') }}").is_err());
+    }
+}
