@@ -1,5 +1,6 @@
 //! From the bytes of a request to rows, by the very reader that `predict` reads files with.
 
+use std::collections::HashMap;
 use std::io::Write;
 use std::sync::Arc;
 
@@ -97,8 +98,12 @@ fn refuse_wide(columns: usize, facts: &Facts) -> Result<(), Refusal> {
 /// missing all stay, for the message that names them.
 fn wanted(facts: &Facts, rows: &RecordBatch) -> RecordBatch {
     let schema = rows.schema();
+    let fields = schema.fields().iter().enumerate();
+    let places: HashMap<_, _> = fields
+        .map(|(place, field)| (field.name().as_str(), place))
+        .collect();
     let names = facts.schema.columns.iter();
-    let found = names.map(|column| schema.index_of(&column.name).ok());
+    let found = names.map(|column| places.get(column.name.as_str()).copied());
     let found = found.collect::<Option<Vec<_>>>();
     let projected = found.and_then(|found| rows.project(&found).ok());
     projected.unwrap_or_else(|| rows.clone())

@@ -7,7 +7,7 @@ use arrow::array::{RecordBatch, StringArray};
 use super::encoder::{Encoder, Scale};
 use super::outside::Outside;
 use super::{Feature, Preprocess};
-use crate::column::{column, text};
+use crate::column::{Columns, text};
 use crate::error::DataError;
 use crate::note::Note;
 use crate::table::TableConfig;
@@ -47,13 +47,14 @@ impl Unseen {
     /// A column that is missing or of a type that cannot be read.
     pub fn add(&mut self, preprocess: &Preprocess, batch: &RecordBatch) -> Result<(), DataError> {
         self.rows += batch.num_rows();
+        let by_name = Columns::new(batch);
         for Feature {
             name,
             reading,
             encoder,
         } in &preprocess.features
         {
-            let cells = column(batch, name)?;
+            let cells = by_name.get(name)?;
             let array = &reading.read(cells);
             let column = self.columns.entry(name.clone()).or_default();
             let odd = reading.odd_rows(cells);
