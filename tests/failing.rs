@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 use crate::interruptions::gpt;
 use crate::resume::{assert_same, results};
-use crate::support::{EVERYTHING, Project, Ran, root};
+use crate::support::{EVERYTHING, Project, Ran, root, share};
 
 /// EIO, ENOSPC, EDQUOT and EMFILE.
 const ERRORS: [i32; 4] = [5, 28, 122, 24];
@@ -358,17 +358,6 @@ impl Training {
         }
         ran.code == 0
     }
-}
-
-/// The first that is tried and how many further on the next one is, where FIRECLAY_FAULTS says it.
-pub fn share() -> Option<(usize, usize)> {
-    let word = std::env::var("FIRECLAY_FAULTS").ok()?;
-    if word == "whole" {
-        return Some((0, 1));
-    }
-    let (part, parts) = word.split_once('/').expect("whole, or a part such as 3/20");
-    let part: usize = part.parse().unwrap();
-    Some((part - 1, parts.parse().unwrap()))
 }
 
 /// What is tried of so many operations: one of them fails, or all from it on.

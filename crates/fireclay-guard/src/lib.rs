@@ -70,7 +70,7 @@ pub fn caught<T>(read: impl FnOnce() -> T) -> std::result::Result<T, String> {
 }
 
 /// How long somebody may take to open the other end of a pipe.
-const PATIENCE: Duration = Duration::from_secs(8);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The file that `open` opens, which may be a pipe. Its other end has to be opened too, and soon.
 ///

@@ -63,7 +63,8 @@ const OTHERS: &[(&[u8], &str)] = &[
 /// The text in a file: plain, or packed by gzip, Zstandard or zip. The bytes decide, not the name.
 ///
 /// # Errors
-/// [`DataError::Read`], also for a pipe or a device; [`DataError::Damaged`] for an archive of several files and for what is no text.
+/// [`DataError::Read`], also for a pipe or a device; [`DataError::Damaged`] for an archive of several files and for what
+/// is no text.
 pub(crate) fn unpacked(path: &Path) -> Result<Text, DataError> {
     check_plain(path)?;
     let fail = |source| DataError::read(path, source);

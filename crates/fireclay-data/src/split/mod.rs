@@ -17,7 +17,7 @@ use self::counts::{apportion, fill_empty};
 use self::folds::by_fold;
 use self::groups::{by_group, by_group_and_class};
 use self::ways::{by_class, by_column, by_hash, by_time, cells, deal};
-use crate::column::column;
+use crate::column::Columns;
 use crate::column::dates::DateOrder;
 use crate::error::DataError;
 

@@ -86,7 +86,8 @@ impl Tokenizer {
     /// Reads a `tokenizer.json`, or the tokenizer in a GGUF. Files beside the first that say which tokens end a text are read too.
     ///
     /// # Errors
-    /// [`DataError::Read`], or [`DataError::Damaged`] if it is no tokenizer, or a file beside it is not what it should be.
+    /// [`DataError::Read`], or [`DataError::Damaged`] if it is no tokenizer, or a file beside it is not what it should
+    /// be.
     pub fn load(path: &Path) -> Result<Self, DataError> {
         Self::load_described(path, path.parent())
     }

@@ -125,7 +125,8 @@ fn refuse_devices(_: &Path) -> Result<(), RunError> {
 /// The same, unless it begins with zeros, of which there may be any number.
 fn not_only_zeros(reader: &mut dyn Read) -> io::Result<impl Read> {
     let mut start = Vec::new();
-    reader.by_ref().take(64).read_to_end(&mut start)?;
+    let mut first = (&mut *reader).take(64);
+    first.read_to_end(&mut start)?;
     match start.len() == 64 && start.iter().all(|byte| *byte == 0) {
         true => Err(io::Error::other("it begins with zeros alone")),
         false => Ok(io::Cursor::new(start).chain(reader)),
