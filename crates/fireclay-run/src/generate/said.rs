@@ -88,7 +88,7 @@ mod tests {
 
     fn said(json: &str) -> Option<String> {
         let file = ("generation_config.json", json.to_owned());
-        let said = Sampling::said(&[file]).unwrap();
+        let said = Sampling::said(&[file]).expect("what can be");
         said.map(|said| said.to_string())
     }
 
@@ -128,7 +128,7 @@ mod tests {
             ("{", "EOF"),
         ] {
             let file = ("generation_config.json", json.to_owned());
-            let found = Sampling::said(&[file]).unwrap_err();
+            let found = Sampling::said(&[file]).expect_err(json);
             assert!(found.contains(problem), "{json}: {found}");
         }
     }
