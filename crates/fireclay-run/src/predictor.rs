@@ -25,6 +25,20 @@ pub struct Pass {
     pub threads: usize,
 }
 
+impl Pass {
+    /// Gives all samples in their order.
+    pub(crate) fn loader<S: Samples>(self, samples: S, device: &Device) -> OrderedLoader<S> {
+        let order = Order {
+            seed: 0,
+            batch_size: self.batch_size,
+            shuffle: false,
+            drop_last: false,
+            share: Share::WHOLE,
+        };
+        OrderedLoader::new(Arc::new(samples), order, self.threads, device.clone())
+    }
+}
+
 /// A model as a function of its input values, with gradients with respect to them.
 pub trait Differentiable {
     /// What the last layer is given, `[batch, features]`.
@@ -153,15 +167,7 @@ impl<N: Network> Predictor<N> {
     where
         S: Samples<Batch = Batch<N::Input>>,
     {
-        let order = Order {
-            seed: 0,
-            batch_size: pass.batch_size,
-            shuffle: false,
-            drop_last: false,
-            share: Share::WHOLE,
-        };
-        let loader =
-            OrderedLoader::new(Arc::new(samples), order, pass.threads, self.device.clone());
+        let loader = pass.loader(samples, &self.device);
         let (mut raw, mut truth) = (Vec::new(), None);
         let batches = loader.iter().map(|batch| Ok((self.model.clone(), batch?)));
         let work = |(model, batch): (N, Batch<N::Input>)| {

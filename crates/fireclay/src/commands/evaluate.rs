@@ -8,7 +8,7 @@ use fireclay_run::workload::WorkloadWords;
 use fireclay_run::{Evaluations, On, Run, TextWindows, load_model};
 
 use super::remarks::{bounds, remarks};
-use super::{CheckpointArgs, device, fairness, paths, run_at};
+use super::{OpenArgs, fairness, paths, run_at};
 use crate::failure::Failure;
 use crate::screen::Screen;
 use crate::text::{number, prose, say, tell};
@@ -49,10 +49,7 @@ pub struct Args {
     )]
     pub stride: Option<usize>,
     #[command(flatten)]
-    pub checkpoint: CheckpointArgs,
-    /// Compute on other hardware than the config names
-    #[arg(long, value_name = "NAME")]
-    pub backend: Option<String>,
+    pub open: OpenArgs,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -73,8 +70,7 @@ pub enum SplitName {
 pub fn run(args: &Args) -> Result<(), Failure> {
     let at = run_at(&args.run);
     let config = load_model(&at)?.config;
-    let device = device(&config, args.backend.as_deref())?;
-    let run = args.checkpoint.open(&at, &device.device)?;
+    let run = args.open.open(&at, &config)?;
     let evaluated = evaluated(args, &*run)?;
     let notes = evaluated.notes.iter();
     notes.for_each(|note| tell!("note: {note}"));
