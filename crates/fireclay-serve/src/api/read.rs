@@ -1,5 +1,6 @@
 //! From the bytes of a request to rows, by the very reader that `predict` reads files with.
 
+use std::collections::HashMap;
 use std::io::Write;
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use axum::http::StatusCode;
 use fireclay_data::arrow::array::{ArrayRef, BinaryArray, RecordBatch, StringArray, UInt64Array};
 use fireclay_data::arrow::buffer::{Buffer, OffsetBuffer};
 use fireclay_data::arrow::compute::concat_batches;
+use fireclay_data::arrow::datatypes::Schema;
 use fireclay_data::{DataError, JsonRows, TableFormat, column, json_rows, plain_text, stream};
 use fireclay_run::Reading;
 use serde_json::Value;
@@ -115,13 +117,20 @@ fn wanted(facts: &Facts, rows: &RecordBatch) -> RecordBatch {
     let fields = schema.fields().iter().map(|field| field.name());
     let found: Option<Vec<usize>> = match fields.take(names.len()).eq(names) {
         true => Some((0..names.len()).collect()),
-        false => names
-            .iter()
-            .map(|name| schema.index_of(name).ok())
-            .collect(),
+        false => positions(names, schema),
     };
     let projected = found.and_then(|found| rows.project(&found).ok());
     projected.unwrap_or_else(|| rows.clone())
+}
+
+/// Where each name stands in the schema, if all do.
+fn positions(names: &[String], schema: &Schema) -> Option<Vec<usize>> {
+    let fields = schema.fields().iter().enumerate();
+    let positions: HashMap<_, _> = fields
+        .map(|(position, field)| (field.name(), position))
+        .collect();
+    let found = names.iter().map(|name| positions.get(name).copied());
+    found.collect()
 }
 
 fn of_data(error: DataError) -> Refusal {

@@ -2,7 +2,6 @@
 
 mod show;
 
-use std::fs;
 use std::path::PathBuf;
 
 use fireclay_plan::{
@@ -100,6 +99,9 @@ impl Plan {
     }
 }
 
+/// The bytes of a table of hardware.
+const MOST_BYTES: u64 = 16 << 20;
+
 /// The table of hardware that ships with the program, or another one.
 fn table(args: &Args) -> Result<Hardwares, Failure> {
     let Some(path) = &args.hardware else {
@@ -109,7 +111,7 @@ fn table(args: &Args) -> Result<Hardwares, Failure> {
     let refused = |error: &dyn std::fmt::Display| {
         Failure::Usage(format!("{} cannot be used: {error}", shown.display()))
     };
-    let text = fs::read_to_string(path).map_err(|error| refused(&error))?;
+    let text = fireclay_guard::text(path, MOST_BYTES).map_err(|error| refused(&error))?;
     Hardwares::parse(&text).map_err(|error| refused(&error))
 }
 

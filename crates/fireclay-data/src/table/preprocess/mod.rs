@@ -180,6 +180,7 @@ impl Preprocess {
         labels: &Labels,
         features: &mut Features,
     ) -> Result<(), DataError> {
+        let by_name = Columns::new(batch);
         let mut at = 0;
         for Feature {
             name,
@@ -188,7 +189,7 @@ impl Preprocess {
         } in &self.features
         {
             if let Encoder::Statistics(statistics) = encoder {
-                let array = reading.read(column(batch, name)?);
+                let array = reading.read(by_name.get(name)?);
                 statistics.encode_training((name, &array), labels, features, at)?;
             }
             at += encoder.numeric_width();

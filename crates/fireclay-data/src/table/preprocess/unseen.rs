@@ -8,7 +8,7 @@ use super::encoder::{Encoder, Scale};
 use super::outside::Outside;
 use super::{Encoded, Feature, Preprocess};
 use crate::column::reading::odd_rows;
-use crate::column::{column, numbers, text};
+use crate::column::{Columns, numbers, text};
 use crate::error::DataError;
 use crate::note::Note;
 use crate::table::TableConfig;
@@ -48,8 +48,9 @@ impl Unseen {
     /// A column that is missing or of a type that cannot be read.
     pub fn add(&mut self, preprocess: &Preprocess, batch: &RecordBatch) -> Result<(), DataError> {
         self.add_rows(batch.num_rows());
+        let by_name = Columns::new(batch);
         for feature in &preprocess.features {
-            let cells = column(batch, &feature.name)?;
+            let cells = by_name.get(&feature.name)?;
             let read = &feature.reading.read(cells);
             let numbers = match feature.encoder {
                 Encoder::Numeric(_) => numbers(&feature.name, read).ok(),
