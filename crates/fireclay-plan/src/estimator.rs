@@ -31,6 +31,8 @@ pub struct Estimator {
     pub(crate) is_adapted: bool,
     /// How the device of the run computes.
     pub(crate) computing: Computing,
+    /// How many train together.
+    pub(crate) processes: usize,
     /// If anything is held out.
     pub(crate) evaluation: Option<Evaluation>,
     /// For runs on the processor.
@@ -85,6 +87,27 @@ impl Estimator {
         Ok(estimator)
     }
 
+    /// For each of so many processes that train together, which share out the parts of `[cluster]`.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot.
+    pub fn among(mut self, processes: usize) -> Result<Self, String> {
+        let cluster = self.config.cluster.as_ref();
+        let parts = cluster.map_or(processes, |cluster| cluster.parts);
+        if processes == 0 || !parts.is_multiple_of(processes) {
+            return Err(format!(
+                "{processes} processes cannot share out cluster.parts = {parts}; name 1, 2, 4 or another number that \
+                 divides it"
+            ));
+        }
+        if cluster.is_some() {
+            self.computing = self.computing.among(processes);
+            self.processes = processes;
+        }
+        Ok(self)
+    }
+
     /// For a run that trains already; none where it trains what cannot be planned, or its batches vary.
     pub(crate) fn of_run(config: &RunConfig, data: &RunData) -> Option<Self> {
         let input = Input::of_data(config, data);
@@ -122,6 +145,7 @@ impl Estimator {
             config: TrainerConfig::from(config),
             rows,
             computing,
+            processes: 1,
             evaluation: Evaluation::of(config, &input, rows)?,
             resident: is_host.then(|| Resident::of(config, input.reading)),
             room: room(config),
@@ -204,6 +228,8 @@ impl Estimator {
             parameters: self.subject.parameters(),
             trainable: count(|tensor| tensor.trainable),
             flops: self.flops(operations.iter().map(flops).sum()),
+            processes: self.processes,
+            shares_optimizer: self.shares_optimizer(),
             precision: self.config.precision,
             traffic_per_step: self.traffic(operations),
             checkpoint_bytes: self.checkpoint(&memory),

@@ -16,7 +16,12 @@ impl Estimator {
     /// remembers.
     pub(crate) fn checkpoint(&self, memory: &MemoryUse) -> u64 {
         let copies = if memory.average > 0 { 2 } else { 1 };
-        copies * self.saved(memory) + memory.optimizer
+        copies * self.saved(memory) + self.remembered()
+    }
+
+    /// Bytes of all that the optimizer remembers, in all processes together.
+    fn remembered(&self) -> u64 {
+        NUMBER * self.subject.state
     }
 
     /// Bytes of the weights in a checkpoint. Beside adapters, what they adapt is left out.
@@ -31,13 +36,16 @@ impl Estimator {
         let tensors = &self.subject.tensors;
         let weights = NUMBER * tensors.iter().map(TensorShape::count).sum::<u64>();
         let gradients = NUMBER * self.trained().sum::<u64>();
-        let optimizer = NUMBER * self.subject.state;
+        let optimizer = match self.shares_optimizer() {
+            true => self.remembered().div_ceil(self.processes as u64),
+            false => self.remembered(),
+        };
         let average = self.config.train.ema_decay.map_or(0, |_| weights);
         let kept = weights + optimizer + average;
-        let updating = gradients + self.updating(computing);
-        // The sum of the gradients waits for those of the next batch.
-        let waits = self.config.train.gradient_accumulation_steps > 1;
-        let waiting = if waits { gradients } else { 0 };
+        let updating = gradients + self.updating(computing) + self.exchanged(gradients);
+        // The sum of the gradients waits for those of the next batch, and sums of parts for those of their neighbours.
+        let waits = u64::from(self.config.train.gradient_accumulation_steps > 1);
+        let waiting = gradients * (waits + self.levels());
         let peak = |working: u64| kept + (waiting + working).max(updating);
         let [without_samples, per_sample] = self.growth(computing);
         let mut memory = MemoryUse {
@@ -70,6 +78,30 @@ impl Estimator {
         }
     }
 
+    /// Whether each process remembers a share of what the optimizer keeps.
+    pub(crate) fn shares_optimizer(&self) -> bool {
+        let cluster = self.config.cluster.as_ref();
+        self.processes > 1 && cluster.is_some_and(|cluster| cluster.shard_optimizer)
+    }
+
+    /// Levels of the tree that the gradients of the parts of this process are added up.
+    fn levels(&self) -> u64 {
+        let parts = self
+            .config
+            .cluster
+            .as_ref()
+            .map_or(1, |cluster| cluster.parts);
+        (parts / self.processes).max(1).ilog2().into()
+    }
+
+    /// Bytes of gradients on their way to the other processes, and of their sums.
+    fn exchanged(&self, gradients: u64) -> u64 {
+        match self.processes {
+            1 => 0,
+            _ => 2 * gradients,
+        }
+    }
+
     /// The numbers of each tensor that is trained.
     fn trained(&self) -> impl Iterator<Item = u64> {
         let tensors = self.subject.tensors.iter();
@@ -97,7 +129,7 @@ impl Estimator {
         };
         let training = host.bytes(kept, working, &[vec![own], shares].concat());
         // The files of a checkpoint are made in memory, each of them twice.
-        let file = self.saved(memory).max(memory.optimizer);
+        let file = self.saved(memory).max(self.remembered());
         let saved = self.checkpoint(memory) + file;
         let saving = host.bytes(kept, saved, &[own.max(saved)]);
         let evaluating = |(takes, evaluation): (EvaluationUse, &Evaluation)| {
@@ -119,6 +151,7 @@ impl Estimator {
             0 => 0,
             rows => computing.peak(&self.subject.train(rows, self.recomputes())),
         };
+        let rows = (rows * computing.parts).div_ceil(computing.of);
         let (small, larger) = (rows / computing.parts, rows % computing.parts);
         let smaller = (computing.parts - larger) as u64 * part(small);
         match larger {

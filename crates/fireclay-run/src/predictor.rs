@@ -12,6 +12,7 @@ use crate::answer::Answers;
 use crate::postprocess::Postprocess;
 use crate::shuffled::shuffled;
 use crate::task::{Batch, Input, Network};
+use fireclay_train::cluster::{company, each_in_company};
 use fireclay_train::loader::{Order, OrderedLoader, Samples, Share};
 use fireclay_train::workers::{self, each_in_order};
 
@@ -144,7 +145,8 @@ impl<N: Network> Predictor<N> {
         self.answer.meaning().numbers(outputs)
     }
 
-    /// The numbers that answers for all of `samples` are made of, in their order, with the targets.
+    /// The numbers that answers for all of `samples` are made of, in their order, with the targets. Several processes
+    /// share the batches out.
     ///
     /// # Errors
     ///
@@ -162,24 +164,22 @@ impl<N: Network> Predictor<N> {
         };
         let loader =
             OrderedLoader::new(Arc::new(samples), order, pass.threads, self.device.clone());
+        let loader = loader.only(company());
         let (mut raw, mut truth) = (Vec::new(), None);
         let batches = loader.iter().map(|batch| Ok((self.model.clone(), batch?)));
         let work = |(model, batch): (N, Batch<N::Input>)| {
             (model.forward(batch.input), batch.labelled.truth)
         };
-        each_in_order(
-            workers::count(&self.device),
-            batches,
-            work,
-            |(outputs, part)| {
-                raw.extend(self.numbers(&outputs));
-                match &mut truth {
-                    None => truth = Some(part),
-                    Some(truth) => truth.append(part),
-                }
-                Ok(())
-            },
-        )?;
+        let taken = |(outputs, part)| (self.numbers(&outputs), part);
+        let put = |(numbers, part): (Vec<f64>, Labels)| {
+            raw.extend(numbers);
+            match &mut truth {
+                None => truth = Some(part),
+                Some(truth) => truth.append(part),
+            }
+            Ok::<_, DatasetError>(())
+        };
+        each_in_company(workers::count(&self.device), batches, work, taken, put)?;
         let truth = truth.unwrap_or_else(|| self.answer.meaning().no_labels());
         Ok((raw, truth))
     }

@@ -7,7 +7,7 @@ use fireclay_data::{expand, sha256_file};
 use fireclay_train::checkpoint::{Difference, Store};
 use serde_json::json;
 
-use crate::changes::{found, is_place};
+use crate::changes::{found, is_place, leaves_bits};
 use crate::config::{Loaded, RunConfig};
 use crate::folds;
 use crate::lock;
@@ -105,10 +105,12 @@ fn other(run: &Path, before: &RunConfig, now: &RunConfig) -> Option<String> {
     (!list.is_empty()).then(|| list.join("; "))
 }
 
-/// Whether a run says what the configuration leaves to the machine.
+/// Whether a run says what the configuration leaves to the machine, or what makes no difference to what it becomes.
 fn is_settled(difference: &Difference) -> bool {
     let settled = ["train.cpu_shards", "train.batch_size"];
-    settled.contains(&difference.path.as_str()) && difference.now == Some(json!("auto"))
+    let path = difference.path.as_str();
+    let is_auto = difference.now == Some(json!("auto"));
+    leaves_bits(path) || (settled.contains(&path) && is_auto)
 }
 
 /// Whether the files of a configuration's data have the bytes of those that a run began with.

@@ -9,6 +9,7 @@ use fireclay_run::{Evaluations, On, Run, TextWindows, load_model};
 
 use super::remarks::{bounds, remarks};
 use super::{CheckpointArgs, device, fairness, paths, run_at};
+use crate::cluster::{Processes, together};
 use crate::failure::Failure;
 use crate::screen::Screen;
 use crate::text::{number, prose, say, tell};
@@ -71,8 +72,13 @@ pub enum SplitName {
 
 /// Evaluates a split of the run's own data, or other data.
 pub fn run(args: &Args) -> Result<(), Failure> {
+    together(|processes| evaluate(args, processes))
+}
+
+fn evaluate(args: &Args, processes: &Processes) -> Result<(), Failure> {
     let at = run_at(&args.run);
     let config = load_model(&at)?.config;
+    processes.agree(&config, &at, args)?;
     let device = device(&config, args.backend.as_deref())?;
     let run = args.checkpoint.open(&at, &device.device)?;
     let evaluated = evaluated(args, &*run)?;
