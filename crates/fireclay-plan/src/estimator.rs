@@ -87,27 +87,6 @@ impl Estimator {
         Ok(estimator)
     }
 
-    /// For each of so many processes that train together, which share out the parts of `[cluster]`.
-    ///
-    /// # Errors
-    ///
-    /// If they cannot.
-    pub fn among(mut self, processes: usize) -> Result<Self, String> {
-        let cluster = self.config.cluster.as_ref();
-        let parts = cluster.map_or(processes, |cluster| cluster.parts);
-        if processes == 0 || !parts.is_multiple_of(processes) {
-            return Err(format!(
-                "{processes} processes cannot share out cluster.parts = {parts}; name 1, 2, 4 or another number that \
-                 divides it"
-            ));
-        }
-        if cluster.is_some() {
-            self.computing = self.computing.among(processes);
-            self.processes = processes;
-        }
-        Ok(self)
-    }
-
     /// For a run that trains already; none where it trains what cannot be planned, or its batches vary.
     pub(crate) fn of_run(config: &RunConfig, data: &RunData) -> Option<Self> {
         let input = Input::of_data(config, data);

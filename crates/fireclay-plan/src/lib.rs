@@ -20,6 +20,7 @@ mod record;
 mod refusal;
 mod resident;
 mod subject;
+mod together;
 mod usage;
 
 mod hardware;

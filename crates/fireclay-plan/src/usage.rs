@@ -78,30 +78,6 @@ impl Estimator {
         }
     }
 
-    /// Whether each process remembers a share of what the optimizer keeps.
-    pub(crate) fn shares_optimizer(&self) -> bool {
-        let cluster = self.config.cluster.as_ref();
-        self.processes > 1 && cluster.is_some_and(|cluster| cluster.shard_optimizer)
-    }
-
-    /// Levels of the tree that the gradients of the parts of this process are added up.
-    fn levels(&self) -> u64 {
-        let parts = self
-            .config
-            .cluster
-            .as_ref()
-            .map_or(1, |cluster| cluster.parts);
-        (parts / self.processes).max(1).ilog2().into()
-    }
-
-    /// Bytes of gradients on their way to the other processes, and of their sums.
-    fn exchanged(&self, gradients: u64) -> u64 {
-        match self.processes {
-            1 => 0,
-            _ => 2 * gradients,
-        }
-    }
-
     /// The numbers of each tensor that is trained.
     fn trained(&self) -> impl Iterator<Item = u64> {
         let tensors = self.subject.tensors.iter();

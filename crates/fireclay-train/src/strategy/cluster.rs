@@ -1,5 +1,7 @@
 //! A session whose batches are computed in fixed parts, by one process or several.
 
+use std::time::Instant;
+
 use burn::optim::GradientsParams;
 use burn::tensor::{Bytes, Tensor};
 use burn::train::{LearnerModel, TrainStep};
@@ -8,8 +10,6 @@ use fireclay_models::layers::draws::key;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
-
-use std::time::Instant;
 
 use super::session::Session;
 use super::setup::Setup;

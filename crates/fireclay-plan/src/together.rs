@@ -1,0 +1,50 @@
+//! What is different where several processes train together.
+
+use crate::estimator::Estimator;
+
+impl Estimator {
+    /// For each of so many processes that train together, which share out the parts of `[cluster]`.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot.
+    pub fn among(mut self, processes: usize) -> Result<Self, String> {
+        let cluster = self.config.cluster.as_ref();
+        let parts = cluster.map_or(processes, |cluster| cluster.parts);
+        if processes == 0 || !parts.is_multiple_of(processes) {
+            return Err(format!(
+                "{processes} processes cannot share out cluster.parts = {parts}; name 1, 2, 4 or another number that \
+                 divides it"
+            ));
+        }
+        if cluster.is_some() {
+            self.computing = self.computing.among(processes);
+            self.processes = processes;
+        }
+        Ok(self)
+    }
+
+    /// Whether each process remembers a share of what the optimizer keeps.
+    pub(crate) fn shares_optimizer(&self) -> bool {
+        let cluster = self.config.cluster.as_ref();
+        self.processes > 1 && cluster.is_some_and(|cluster| cluster.shard_optimizer)
+    }
+
+    /// Levels of the tree that the gradients of the parts of this process are added up.
+    pub(crate) fn levels(&self) -> u64 {
+        let parts = self
+            .config
+            .cluster
+            .as_ref()
+            .map_or(1, |cluster| cluster.parts);
+        (parts / self.processes).max(1).ilog2().into()
+    }
+
+    /// Bytes of gradients on their way to the other processes, and of their sums.
+    pub(crate) fn exchanged(&self, gradients: u64) -> u64 {
+        match self.processes {
+            1 => 0,
+            _ => 2 * gradients,
+        }
+    }
+}
