@@ -247,7 +247,10 @@ fn processes_share_what_the_optimizer_remembers_and_exchange_gradients() {
     let saved = |more: &str| plan(more)["plan"]["checkpoint_bytes"].as_u64().unwrap();
     assert_eq!(saved("--devices 4"), saved(""));
     // One process computes as many parts at once as it has cores, however many there are.
-    let parts = |parts: usize| memory(&format!("--set cluster.parts={parts}"), "activations");
+    let parts = |parts: usize| {
+        let sets = format!("--set train.batch_size=256 --set cluster.parts={parts}");
+        memory(&sets, "activations")
+    };
     let cores = std::thread::available_parallelism()
         .unwrap()
         .get()

@@ -74,7 +74,7 @@ where
     let batches = loader.iter().map(|batch| Ok((model.clone(), batch?)));
     let work = |(model, batch): (M, S::Batch)| model.step(batch);
     let taken = |output: M::Output| (output.weight(), taken(&output));
-    let put = |(weight, taken)| {
+    let put = |(weight, taken): (f64, T)| {
         sum += weight;
         put(taken);
         Ok::<_, DatasetError>(())

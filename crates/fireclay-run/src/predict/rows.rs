@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use fireclay_data::arrow::array::{ArrayRef, RecordBatch, UInt64Array};
+use fireclay_data::arrow::array::{Array, ArrayRef, RecordBatch, UInt64Array};
 use fireclay_data::arrow::compute::{filter, filter_record_batch};
 use fireclay_data::{
     DataError, ReadOptions, TableFormat, TableStream, TableWriter, column, expand, plain_text,

@@ -3,7 +3,7 @@
 use super::evaluation::Taken;
 use super::session::Session;
 use super::{TrainError, Trainable};
-use crate::cluster::{Alone, Exchange, Rounds};
+use crate::cluster::{Alone, Rounds};
 
 /// How far an evaluation is.
 #[derive(Default)]
