@@ -2,43 +2,16 @@
 
 use std::fs;
 
-use crate::support::{Project, poem};
+use crate::support::{Project, SMALL_GPT, poem};
 
 /// A small decoder, whose tokenizer knows every letter that comes later.
-const BASE: &str = r#"
-[device]
-backend = "flex"
-
-[data]
-type = "text"
-path = "poem.txt"
-split = { train = 0.8, valid = 0.1, test = 0.1 }
-
-[tokenizer]
-type = "char"
-
-[model]
-type = "gpt"
-layers = 2
-heads = 2
-width = 32
-context_length = 16
-dropout = 0.1
-
-[task]
-type = "causal_lm"
-
-[optimizer]
-type = "adamw"
-learning_rate = 1e-2
-
-[train]
-max_steps = 60
-batch_size = 8
-
-[eval]
-every_steps = 20
-"#;
+fn base() -> String {
+    let split = "path = \"poem.txt\"\nsplit = { train = 0.8, valid = 0.1, test = 0.1 }";
+    SMALL_GPT
+        .replace("path = \"poem.txt\"", split)
+        .replace("dropout = 0.0", "dropout = 0.1")
+        + "\n[eval]\nevery_steps = 20\n"
+}
 
 /// The same decoder, which adapts to another text; with all that a resumed run must restore.
 const ADAPTED: &str = r#"
@@ -81,7 +54,7 @@ fn project() -> Project {
     let project = Project::new();
     project.write("poem.txt", &poem());
     project.write("song.txt", &song());
-    project.write("base.toml", BASE);
+    project.write("base.toml", &base());
     project.write("fine.toml", ADAPTED);
     project.ok("train base.toml -q");
     project
@@ -305,7 +278,7 @@ fn a_classifier_learns_its_head_beside_adapters() {
         "rows.csv",
         &("text,kind\n".to_owned() + &rows.collect::<String>()),
     );
-    let masked = BASE
+    let masked = base()
         .replace("type = \"gpt\"", "type = \"bert\"")
         .replace(
             "type = \"char\"",

@@ -7,51 +7,20 @@ use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
 
-use crate::support::{Project, poem};
-
-const GPT: &str = r#"
-[device]
-backend = "flex"
-
-[data]
-type = "text"
-path = "poem.txt"
-
-[tokenizer]
-type = "char"
-
-[model]
-type = "gpt"
-layers = 2
-heads = 2
-width = 32
-context_length = 16
-dropout = 0.0
-
-[task]
-type = "causal_lm"
-
-[optimizer]
-type = "adamw"
-learning_rate = 1e-2
-
-[train]
-max_steps = 60
-batch_size = 8
-"#;
+use crate::support::{Project, SMALL_GPT, poem};
 
 /// Overrides with which a model stays as it was loaded.
 const STILL: &str = "--set train.max_steps=1 --set optimizer.learning_rate=1e-12";
 
 /// A config that starts from `pretrained` and says no more of the model than `keys`.
 fn from(pretrained: &str, keys: &str) -> String {
-    let (before, rest) = GPT.split_once("[model]").unwrap();
+    let (before, rest) = SMALL_GPT.split_once("[model]").unwrap();
     let (_, after) = rest.split_once("[task]").unwrap();
     format!("{before}[model]\npretrained = \"{pretrained}\"\n{keys}\n[task]{after}")
 }
 
 fn project() -> Project {
-    let project = Project::with(GPT);
+    let project = Project::with(SMALL_GPT);
     project.write("poem.txt", &poem());
     project.ok("train run.toml -q");
     project
@@ -108,7 +77,7 @@ fn folder(project: &Project, name: &str, tensors: &Tensors, keys: &Value) {
 fn a_bare_file_is_compared_with_what_is_inside_and_beside() {
     let project = project();
     project.copy("runs/run/1/model.safetensors", "alone.safetensors");
-    project.write("heads.toml", &GPT.replace("heads = 2", "heads = 4"));
+    project.write("heads.toml", &SMALL_GPT.replace("heads = 2", "heads = 4"));
     for verb in ["check", "train"] {
         let line = |path: &str| format!("{verb} heads.toml --set model.pretrained={path}");
         let words = ["pretrained", "heads is 2", "heads = 4"];
@@ -203,7 +172,7 @@ fn other_text_is_read_with_the_tokenizer_of_the_weights() {
     let read = |run: &str| project.read(&format!("runs/{run}/1/tokenizer.json"));
     assert_eq!(read("run"), read("song"));
     // Another one that is named is refused.
-    project.write("own.toml", &GPT.replace("poem.txt", "song.txt"));
+    project.write("own.toml", &SMALL_GPT.replace("poem.txt", "song.txt"));
     project.ok("train own.toml -q --set train.max_steps=1");
     let file = "--set tokenizer.type=file --set tokenizer.path=runs/own/1/tokenizer.json";
     let words = [
@@ -346,7 +315,7 @@ fn timm_and_classes_name_what_the_tensors_do_not_show() {
 
 #[test]
 fn rotations_of_a_kind_that_is_not_known_are_refused() {
-    let llama = GPT
+    let llama = SMALL_GPT
         .replace("type = \"gpt\"", "type = \"llama\"\nmlp_width = 64")
         .replace("dropout = 0.0\n", "");
     let project = Project::with(&llama);

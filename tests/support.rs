@@ -306,6 +306,38 @@ pub fn poem() -> String {
     verse.repeat(60)
 }
 
+/// A decoder that learns [`poem`] in seconds, with nothing drawn at random but its weights and its batches.
+pub const SMALL_GPT: &str = r#"
+[device]
+backend = "flex"
+
+[data]
+type = "text"
+path = "poem.txt"
+
+[tokenizer]
+type = "char"
+
+[model]
+type = "gpt"
+layers = 2
+heads = 2
+width = 32
+context_length = 16
+dropout = 0.0
+
+[task]
+type = "causal_lm"
+
+[optimizer]
+type = "adamw"
+learning_rate = 1e-2
+
+[train]
+max_steps = 60
+batch_size = 8
+"#;
+
 /// A config that trains in well under a second with everything that a resumed run must restore:
 /// dropout, batch statistics, shuffling, warm-up, accumulation, clipping and averaging.
 pub const EVERYTHING: &str = r#"

@@ -9,42 +9,11 @@ use safetensors::SafeTensors;
 use serde_json::{Value, json};
 
 use crate::serve::server::Server;
-use crate::support::{Project, Ran, poem};
-
-const GPT: &str = r#"
-[device]
-backend = "flex"
-
-[data]
-type = "text"
-path = "poem.txt"
-
-[tokenizer]
-type = "char"
-
-[model]
-type = "gpt"
-layers = 2
-heads = 2
-width = 32
-context_length = 16
-dropout = 0.0
-
-[task]
-type = "causal_lm"
-
-[optimizer]
-type = "adamw"
-learning_rate = 1e-2
-
-[train]
-max_steps = 60
-batch_size = 8
-"#;
+use crate::support::{Project, Ran, SMALL_GPT, poem};
 
 /// A run, and the folder `hub` with its model as others publish theirs: nothing in it is of this program.
 fn project() -> Project {
-    let project = Project::with(GPT);
+    let project = Project::with(SMALL_GPT);
     project.write("poem.txt", &poem());
     project.ok("train run.toml -q");
     project.write(
@@ -239,7 +208,7 @@ fn gguf(name: &str) -> String {
 
 #[test]
 fn a_gguf_is_used_and_becomes_a_folder_of_the_hub() {
-    let project = Project::with(GPT);
+    let project = Project::with(SMALL_GPT);
     project.write("poem.txt", &poem());
     for (name, class) in [("llama", "LlamaForCausalLM"), ("gpt2", "GPT2LMHeadModel")] {
         let own = text(&project, &gguf(name));
@@ -255,7 +224,7 @@ fn a_gguf_is_used_and_becomes_a_folder_of_the_hub() {
         assert_eq!(loss(name), loss(&gguf(name)));
     }
     // A training starts from it, with its tokenizer, and says nothing twice.
-    let config = GPT.split_once("[model]").unwrap();
+    let config = SMALL_GPT.split_once("[model]").unwrap();
     let (_, after) = config.1.split_once("[task]").unwrap();
     let before = config.0.split_once("[tokenizer]").unwrap().0;
     let config = format!(

@@ -6,31 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::server::Server;
-use crate::support::{Project, poem};
-
-const GPT: &str = r#"
-[device]
-backend = "flex"
-[data]
-type = "text"
-path = "poem.txt"
-[tokenizer]
-type = "char"
-[model]
-type = "gpt"
-layers = 2
-heads = 2
-width = 32
-context_length = 64
-[task]
-type = "causal_lm"
-[optimizer]
-type = "adamw"
-learning_rate = 1e-2
-[train]
-max_steps = 60
-batch_size = 8
-"#;
+use crate::support::{Project, SMALL_GPT, poem};
 
 const TRANSFORMER: &str = r#"
 [device]
@@ -62,7 +38,7 @@ const TEMPLATE: &str =
     "{% for message in messages %}{{ message['content'].strip() }}\n{% endfor %}";
 
 pub fn writer() -> Project {
-    let project = Project::with(GPT);
+    let project = Project::with(&SMALL_GPT.replace("context_length = 16", "context_length = 64"));
     project.write("poem.txt", &poem());
     project.ok("train run.toml -q");
     project

@@ -208,17 +208,7 @@ fn as_written(number: f32) -> f64 {
 /// A tensor, whose offset still counts from where the numbers begin.
 fn described(source: &mut Source) -> Result<Tensor, GgufError> {
     let name = source.text("the name of a tensor")?;
-    let axes = source.u32(&name)?;
-    if axes > MOST_AXES {
-        return Err(GgufError::Damaged(format!(
-            "{name} has {axes} axes, and none has more than {MOST_AXES}"
-        )));
-    }
-    let mut shape = Vec::new();
-    for _ in 0..axes {
-        let length = usize::try_from(source.u64(&name)?);
-        shape.push(length.map_err(|_| too_large(&name))?);
-    }
+    let mut shape = axes(source, &name)?;
     let number = source.u32(&name)?;
     let kind = Kind::of(number).map_err(|kind| {
         GgufError::Unread(format!(
@@ -247,6 +237,21 @@ fn described(source: &mut Source) -> Result<Tensor, GgufError> {
         shape,
         kind,
     })
+}
+
+/// The lengths of the axes of a tensor, that of the rows first.
+fn axes(source: &mut Source, name: &str) -> Result<Vec<usize>, GgufError> {
+    let count = source.u32(name)?;
+    if count > MOST_AXES {
+        return Err(GgufError::Damaged(format!(
+            "{name} has {count} axes, and none has more than {MOST_AXES}"
+        )));
+    }
+    let lengths = (0..count).map(|_| {
+        let length = usize::try_from(source.u64(name)?);
+        length.map_err(|_| too_large(name))
+    });
+    lengths.collect()
 }
 
 fn too_large(name: &str) -> GgufError {

@@ -183,16 +183,7 @@ impl<W: Workload> WithObjective<Model<W>, Batch<W>> for Record<W> {
         let trainer = TrainerConfig::from(&*self.config);
         let (tensors, state) = self.made.sizes(&trainer);
         let Made { build, rates, .. } = self.made;
-        let (config, shape, spec) = (self.config.clone(), self.shape, self.spec);
-        let batch = Rc::new(move |rows, device: &Device| {
-            let blank = Blank {
-                config: &config,
-                shape: &shape,
-                spec: &spec,
-                rows,
-            };
-            W::blank_batch(&blank, device)
-        });
+        let batch = Rc::new(blanks::<W>(self.config.clone(), self.shape, self.spec));
         let (plain, wrap) = (build.clone(), objective.clone());
         let module = Rc::new(move |device: &Device| wrap.wrap(plain(device)));
         let (infer_module, infer_batch) = (module.clone(), batch.clone());
@@ -220,6 +211,23 @@ impl<W: Workload> WithObjective<Model<W>, Batch<W>> for Record<W> {
             }),
             search: W::SEARCHES.then(|| search::<W>(self.config, build)),
         }
+    }
+}
+
+/// Makes batches of so many rows, without their numbers.
+fn blanks<W: Workload>(
+    config: Rc<RunConfig>,
+    shape: Shape<W>,
+    spec: InputSpec,
+) -> impl Fn(usize, &Device) -> Batch<W> {
+    move |rows, device| {
+        let blank = Blank {
+            config: &config,
+            shape: &shape,
+            spec: &spec,
+            rows,
+        };
+        W::blank_batch(&blank, device)
     }
 }
 

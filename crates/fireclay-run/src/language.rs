@@ -1,7 +1,6 @@
 //! How well a model predicts tokens over a whole split.
 
 use std::cell::RefCell;
-use std::sync::Arc;
 
 use crate::predictor::Pass;
 use burn::data::dataloader::DataLoader;
@@ -9,8 +8,8 @@ use burn::data::dataset::DatasetError;
 use burn::tensor::Device;
 use burn::train::InferenceStep;
 use fireclay_metrics::Report;
-use fireclay_train::cluster::{company, each_in_company};
-use fireclay_train::loader::{Order, OrderedLoader, Samples, Share};
+use fireclay_train::cluster::each_in_company;
+use fireclay_train::loader::Samples;
 use fireclay_train::output::StepOutput;
 use fireclay_train::strategy::{Scorer, Scores};
 use fireclay_train::workers;
@@ -61,15 +60,7 @@ where
     S: Samples,
     T: Serialize + DeserializeOwned,
 {
-    let order = Order {
-        seed: 0,
-        batch_size: pass.batch_size,
-        shuffle: false,
-        drop_last: false,
-        share: Share::WHOLE,
-    };
-    let loader = OrderedLoader::new(Arc::new(samples), order, pass.threads, device.clone());
-    let loader = loader.only(company());
+    let loader = pass.loader(samples, device);
     let mut sum = 0.0;
     let batches = loader.iter().map(|batch| Ok((model.clone(), batch?)));
     let work = |(model, batch): (M, S::Batch)| model.step(batch);

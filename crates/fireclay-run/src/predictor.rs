@@ -26,6 +26,21 @@ pub struct Pass {
     pub threads: usize,
 }
 
+impl Pass {
+    /// Gives all samples in their order; of several processes that pass over them together, each gets its batches.
+    pub(crate) fn loader<S: Samples>(self, samples: S, device: &Device) -> OrderedLoader<S> {
+        let order = Order {
+            seed: 0,
+            batch_size: self.batch_size,
+            shuffle: false,
+            drop_last: false,
+            share: Share::WHOLE,
+        };
+        let loader = OrderedLoader::new(Arc::new(samples), order, self.threads, device.clone());
+        loader.only(company())
+    }
+}
+
 /// A model as a function of its input values, with gradients with respect to them.
 pub trait Differentiable {
     /// What the last layer is given, `[batch, features]`.
@@ -155,16 +170,7 @@ impl<N: Network> Predictor<N> {
     where
         S: Samples<Batch = Batch<N::Input>>,
     {
-        let order = Order {
-            seed: 0,
-            batch_size: pass.batch_size,
-            shuffle: false,
-            drop_last: false,
-            share: Share::WHOLE,
-        };
-        let loader =
-            OrderedLoader::new(Arc::new(samples), order, pass.threads, self.device.clone());
-        let loader = loader.only(company());
+        let loader = pass.loader(samples, &self.device);
         let (mut raw, mut truth) = (Vec::new(), None);
         let batches = loader.iter().map(|batch| Ok((self.model.clone(), batch?)));
         let work = |(model, batch): (N, Batch<N::Input>)| {

@@ -87,22 +87,20 @@ impl ImageData {
         // A padded crop is cut out of a resized image, which can become too large.
         let is_seen = survey.has_seen(splits.train.len()) && config.augment.random_crop.is_none();
         let shared = Arc::new(preprocess.clone());
-        let make = |(rows, labels): (Vec<usize>, Labels)| {
+        let make = |rows: Vec<usize>, labels: Labels| {
             let rows = rows.into_iter().map(|row| row as u32).collect();
             let (source, shared) = (Arc::clone(&found.source), Arc::clone(&shared));
             ImageSplit::new(source, rows, labels, shared, cache.clone())
         };
         let [train, valid, test] = labels;
-        let train = make((splits.train, train)).augmented(config.augment.clone(), seed);
         let parts = [
-            train,
-            make((splits.valid, valid)),
-            make((splits.test, test)),
+            make(splits.train, train).augmented(config.augment.clone(), seed),
+            make(splits.valid, valid),
+            make(splits.test, test),
         ];
-        let (parts, damaged) = settle(parts, survey.damaged, config)?;
+        let ([train, valid, test], damaged) = settle(parts, survey.damaged, config)?;
         notes.extend(left_out(&damaged));
         let skips = config.on_damaged == OnDamaged::Skip;
-        let [train, valid, test] = parts;
         Ok(Self {
             preprocess,
             train,

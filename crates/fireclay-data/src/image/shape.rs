@@ -59,15 +59,18 @@ pub(super) fn determine(
     let size = (header.height, header.width);
     let mut others = headers.iter();
     match others.find(|(_, other)| (other.height, other.width) != size) {
-        Some((other, found)) => {
-            let [one, other] = [first, *other].map(|row| source.name(row));
-            let (Header { height, width, .. }, (high, wide)) = (found, size);
-            Err(DataError::Unusable(format!(
-                "the images differ in size ({one} is {high} pixels high and {wide} wide, {other} {height} and {width}): set image_size"
-            )))
-        }
+        Some(other) => Err(differ(source, [&(first, header), other])),
         None => Ok((size, channels)),
     }
+}
+
+/// The error that two images of different sizes are, where no size is set.
+fn differ(source: &dyn Source, images: [&(usize, Header); 2]) -> DataError {
+    let [one, other] = images.map(|(row, _)| source.name(*row));
+    let [(high, wide), (height, width)] = images.map(|(_, header)| (header.height, header.width));
+    DataError::Unusable(format!(
+        "the images differ in size ({one} is {high} pixels high and {wide} wide, {other} {height} and {width}): set image_size"
+    ))
 }
 
 fn headers(

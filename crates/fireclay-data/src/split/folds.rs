@@ -18,24 +18,43 @@ pub(super) fn by_fold(
     main: &[usize],
     (folds, fold): (usize, usize),
 ) -> Result<Vec<usize>, DataError> {
-    let mut split_of: Vec<Option<usize>> = vec![None; main.len()];
-    let mut left: Vec<usize> = (0..main.len()).collect();
+    let draw = |positions: &[usize], seed: u64, fractions: [f64; 3]| {
+        let drawn: Vec<usize> = positions.iter().map(|position| main[*position]).collect();
+        assign(rows, rules, seed, &drawn, fractions)
+    };
+    let tested = tested(&draw, main.len(), seed, (folds, fold))?;
+    let others = (0..main.len()).filter(|at| tested.binary_search(at).is_err());
+    let others: Vec<usize> = others.collect();
+    let kept = rules.train + rules.valid;
+    let assigned = draw(&others, seed, [rules.train / kept, rules.valid / kept, 0.0])?;
+    let mut split_of = vec![2; main.len()];
+    for (position, split) in others.into_iter().zip(assigned) {
+        split_of[position] = split;
+    }
+    Ok(split_of)
+}
+
+/// The ascending positions that are the test where all folds are taken off so many rows. `draw` gives the
+/// splits of some positions by a seed and the fractions of each split.
+fn tested(
+    draw: &impl Fn(&[usize], u64, [f64; 3]) -> Result<Vec<usize>, DataError>,
+    rows: usize,
+    seed: u64,
+    (folds, fold): (usize, usize),
+) -> Result<Vec<usize>, DataError> {
+    let mut left: Vec<usize> = (0..rows).collect();
+    let mut tested = Vec::new();
     for number in 1..=folds {
-        let share = 1.0 / (folds + 1 - number) as f64;
         let taken = match number == folds {
             true => left.clone(),
             false => {
-                let of = |positions: &[usize]| -> Vec<usize> {
-                    positions.iter().map(|position| main[*position]).collect()
-                };
+                let share = 1.0 / (folds + 1 - number) as f64;
                 // Each fold is drawn anew.
                 let seed = seed.wrapping_add((number as u64) << 32);
-                let fractions = [1.0 - share, 0.0, share];
-                let assigned = assign(rows, rules, seed, &of(&left), fractions)?;
-                let pairs = left.iter().zip(assigned);
+                let assigned = draw(&left, seed, [1.0 - share, 0.0, share])?;
+                let pairs = left.iter().copied().zip(assigned);
                 pairs
-                    .filter(|(_, split)| *split == 2)
-                    .map(|(position, _)| *position)
+                    .filter_map(|(at, split)| (split == 2).then_some(at))
                     .collect()
             }
         };
@@ -47,25 +66,10 @@ pub(super) fn by_fold(
         }
         left.retain(|position| taken.binary_search(position).is_err());
         if number == fold {
-            taken
-                .iter()
-                .for_each(|position| split_of[*position] = Some(2));
+            tested = taken;
         }
     }
-    let others: Vec<usize> = (0..main.len())
-        .filter(|at| split_of[*at].is_none())
-        .collect();
-    let kept = rules.train + rules.valid;
-    let fractions = [rules.train / kept, rules.valid / kept, 0.0];
-    let of_others: Vec<usize> = others.iter().map(|position| main[*position]).collect();
-    let assigned = assign(rows, rules, seed, &of_others, fractions)?;
-    for (position, split) in others.into_iter().zip(assigned) {
-        split_of[position] = Some(split);
-    }
-    Ok(split_of
-        .into_iter()
-        .map(|split| split.unwrap_or(0))
-        .collect())
+    Ok(tested)
 }
 
 #[cfg(test)]

@@ -94,11 +94,7 @@ pub fn fit_group_thresholds(
             false => best,
         });
     match best.filter(|best| best.difference < before.difference) {
-        Some(best) => {
-            let named = curves.iter().zip(&best.points);
-            let named = named.map(|(curve, point)| (curve.name.to_owned(), point.threshold));
-            Ok(named.collect())
-        }
+        Some(best) => Ok(best.thresholds(&curves)),
         None => Err(NoThresholds::NotNearer {
             difference: before.difference,
             nearest,
@@ -278,6 +274,13 @@ impl Choice {
             balanced: matrix.balanced_accuracy(),
             points,
         }
+    }
+
+    /// The threshold of each group.
+    fn thresholds(&self, curves: &[Curve<'_>]) -> BTreeMap<String, f64> {
+        let named = curves.iter().zip(&self.points);
+        let named = named.map(|(curve, point)| (curve.name.to_owned(), point.threshold));
+        named.collect()
     }
 
     fn is_allowed(&self, before: &Self, loss: f64) -> bool {

@@ -41,16 +41,20 @@ pub(super) fn finding(run: &RunFolder) -> Option<Finding> {
         gap if gap < -0.01 => "Probabilities are too cautious.",
         _ => "Probabilities do not quite mean what they say, although their mean does.",
     };
+    Some(Finding::new(Tone::Look, how, evidence).advise(advice(run)))
+}
+
+/// What helps where probabilities mean something else.
+fn advice(run: &RunFolder) -> &'static str {
     let is_calibrated = run.key("task.calibrate").and_then(toml::Value::as_bool) == Some(true);
-    let advice = match is_calibrated {
+    match is_calibrated {
         true => {
             "The temperature of task.calibrate is not enough, or the validation split too small to fit it well: more validation samples help, and less (too cautious) or more (too sure) task.label_smoothing."
         }
         false => {
             "task.calibrate = true fits a temperature on the validation split; less (too cautious) or more (too sure) task.label_smoothing helps too. Do so before the probabilities decide anything."
         }
-    };
-    Some(Finding::new(Tone::Look, how, evidence).advise(advice))
+    }
 }
 
 fn bias(run: &RunFolder, truth: &[f64], predicted: &[f64]) -> Option<Finding> {

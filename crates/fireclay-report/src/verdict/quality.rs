@@ -27,20 +27,8 @@ pub(super) fn finding(run: &RunFolder) -> Option<Finding> {
         shown(name, value),
         interval_said(name, interval)
     );
-    let (tone, says) = match trivial(report, name) {
-        Some((answer, trivial)) => {
-            evidence += &format!(
-                " The trivial answer ({answer}) reaches {}.",
-                shown(name, trivial)
-            );
-            against_trivial(name, (value, trivial), interval)
-        }
-        None => {
-            evidence += " No trivial answer is known to compare it with.";
-            let says = format!("{} is {}.", capital(words(name)), shown(name, value));
-            (Tone::Look, says)
-        }
-    };
+    let (tone, says, compared) = compared(report, (name, value), interval);
+    evidence += &compared;
     if tone == Tone::Bad
         && let Some((ranks, in_numbers)) = ranks_better(report, name)
     {
@@ -82,6 +70,23 @@ fn interval_said(name: &str, interval: Option<&Interval>) -> String {
 fn trivial<'a>(report: &'a Report, name: &str) -> Option<(&'a str, f64)> {
     let baseline = report.baseline.as_ref()?;
     Some((&baseline.answer, *baseline.metrics.get(name)?))
+}
+
+/// What the headline says beside a trivial answer, and what that reaches.
+fn compared(
+    report: &Report,
+    (name, value): (&str, f64),
+    interval: Option<&Interval>,
+) -> (Tone, String, String) {
+    let Some((answer, trivial)) = trivial(report, name) else {
+        let says = format!("{} is {}.", capital(words(name)), shown(name, value));
+        let evidence = " No trivial answer is known to compare it with.";
+        return (Tone::Look, says, evidence.to_owned());
+    };
+    let (tone, says) = against_trivial(name, (value, trivial), interval);
+    let trivial = shown(name, trivial);
+    let evidence = format!(" The trivial answer ({answer}) reaches {trivial}.");
+    (tone, says, evidence)
 }
 
 /// The headline against what a trivial answer reaches: the worst end of the interval has to beat it.

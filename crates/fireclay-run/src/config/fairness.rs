@@ -116,35 +116,32 @@ impl FairnessConfig {
         }
         for (key, value) in [("tolerance", self.tolerance), ("max_loss", self.max_loss)] {
             if !(0.0..1.0).contains(&value) {
-                add(
-                    key,
-                    format!("must be at least 0 and below 1, but is {value}"),
-                );
+                let message = format!("must be at least 0 and below 1, but is {value}");
+                add(key, message);
             }
         }
         if !(self.strength > 0.0 && self.strength.is_finite()) {
-            add(
-                "strength",
-                format!("must be above 0, but is {}", self.strength),
-            );
+            let message = format!("must be above 0, but is {}", self.strength);
+            add("strength", message);
         }
+        problems.extend(self.impossible_bands());
+        problems
+    }
+
+    /// What is wrong with the edges that are given.
+    fn impossible_bands(&self) -> Vec<(String, String)> {
+        let mut problems = Vec::new();
         for (name, edges) in &self.bands {
-            let key = format!("bands.{name}");
-            if !names.contains(name) {
-                add(
-                    &key,
-                    "has no effect: groups does not name the column".into(),
-                );
+            let mut add = |message: &str| problems.push((format!("bands.{name}"), message.into()));
+            if !self.groups.contains(name) {
+                add("has no effect: groups does not name the column");
             }
             if edges.is_empty() {
-                add(&key, "must have at least one edge".into());
+                add("must have at least one edge");
             }
             let ascends = edges.windows(2).all(|pair| pair[0] < pair[1]);
             if !ascends || edges.iter().any(|edge| !edge.is_finite()) {
-                add(
-                    &key,
-                    "must be finite numbers, each above the one before".into(),
-                );
+                add("must be finite numbers, each above the one before");
             }
         }
         problems

@@ -274,30 +274,25 @@ fn column(
     };
     let found = number_reading((name, array), given.is_some(), table);
     let (reading, told) = found.map_err(refuse)?;
-    let mut notes: Vec<String> = told
-        .iter()
-        .map(|note| format!("fairness: {note}"))
-        .collect();
+    let notes = told.iter().map(|note| format!("fairness: {note}"));
+    let mut notes: Vec<String> = notes.collect();
     let read = reading.as_ref().map(|reading| reading.read(array));
     let read = read.as_ref().unwrap_or(array);
     let is_measured = infer_kind(read) == ColumnKind::Numeric && read.null_count() < read.len();
-    let edges = match given {
+    let (edges, note) = match given {
         Some(_) if !is_measured => return Err(no_bands("")),
-        Some(edges) => Some(edges.clone()),
-        None if !is_measured => None,
+        Some(edges) => (Some(edges.clone()), None),
+        None if !is_measured => (None, None),
         None => {
             let numbers = cell_numbers(name, read).map_err(refuse)?;
-            let (edges, note) = edges(config, name, numbers.iter().flatten().collect());
-            notes.extend(note);
-            edges
+            edges(config, name, numbers.iter().flatten().collect())
         }
     };
-    let reading = reading.filter(|_| edges.is_some());
-    let name = name.to_owned();
+    notes.extend(note);
     let column = GroupColumn {
-        name,
+        name: name.to_owned(),
+        reading: reading.filter(|_| edges.is_some()),
         edges,
-        reading,
     };
     Ok((column, notes))
 }

@@ -1,13 +1,13 @@
 //! From images to answers.
 
 use std::convert::Infallible;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use fireclay_data::arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
 use fireclay_data::{
-    DataError, FoundImages, ImagePixels, ImagePreprocess, ReadImages, TableWriter, as_stored,
-    image_files, prefetch,
+    DataError, FoundImages, ImagePixels, ImagePreprocess, Note, ReadImages, TableFormat,
+    TableWriter, as_stored, image_files, prefetch,
 };
 
 use super::{InputTable, format_of, whole};
@@ -36,23 +36,13 @@ pub(crate) fn predict_images(
     (preprocess, threads): (&ImagePreprocess, usize),
     answer: impl Fn(ImagePixels) -> Answers,
 ) -> Result<Predicted, RunError> {
-    let asked = job.top.unwrap_or(TOP);
-    if asked == 0 {
-        return Err(RunError::Usage("--top must be at least 1".into()));
-    }
-    let output = match job.output {
-        Some(output) => Some((output, format_of(output, job.format)?)),
-        None => None,
-    };
-    let meaning = run.meaning();
-    let classes = meaning.map_or(&[][..], |meaning| meaning.classes());
-    let separator = run.base().config().data.section().label_separator();
-    let top = asked.min(classes.len());
+    let top = top(job)?;
+    let output = output(job)?;
     let source = InputTable::open(job.input)?;
     let FoundImages { files, notes } = image_files(source.path())?;
     let batches = decoded(preprocess.clone(), files.clone(), threads);
-    let (mut tally, mut outside) = (Tally::default(), 0);
-    let answers = |take: &mut dyn FnMut(RecordBatch) -> Result<(), RunError>| {
+    let mut tally = Tally::default();
+    let answers = |take: &mut Take<'_>| {
         let mut paths = files.chunks(IMAGES);
         let mut put = |seen: Seen| -> Result<(), RunError> {
             let paths = paths.next().unwrap_or_default();
@@ -62,10 +52,9 @@ pub(crate) fn predict_images(
             };
             let names = seen.read.iter().map(|at| paths[*at].display().to_string());
             let names: Vec<String> = names.map(|name| source.renamed(&name)).collect();
-            let bounds = meaning.map(|meaning| meaning.bounds(&answers));
-            outside += meaning.map_or(0, |meaning| meaning.outside(&answers));
-            let answered = (answers, bounds.unwrap_or_default());
-            take(columns(&names, answered, (classes, separator), top))
+            let meaning = run.meaning();
+            tally.outside += meaning.map_or(0, |meaning| meaning.outside(&answers));
+            take(named(&names, image_columns(run, answers, top)))
         };
         let mut shared = Shared::default();
         for batch in batches {
@@ -76,14 +65,7 @@ pub(crate) fn predict_images(
         tally.check().map_err(|error| source.named(error))
     };
     let shown = match output {
-        None => {
-            let mut shown = Vec::new();
-            answers(&mut |table| {
-                shown.push(table);
-                Ok(())
-            })?;
-            shown
-        }
+        None => collected(answers)?,
         Some((output, format)) => whole(output, &files, &run.base().protected(), |part| {
             let mut writer = TableWriter::to(part, output, format);
             answers(&mut |table| Ok(writer.write(&table)?))?;
@@ -91,21 +73,9 @@ pub(crate) fn predict_images(
             Ok(Vec::new())
         })?,
     };
-    let notes = notes.iter().map(ToString::to_string);
-    let outside = note_of_outside(run.base().config(), outside, tally.read);
     Ok(Predicted {
-        count: tally.read,
-        unit: "images",
-        notes: notes
-            .chain(outside)
-            .chain(as_stored(tally.as_stored))
-            .collect(),
-        failed: tally
-            .failed
-            .iter()
-            .map(|failed| source.renamed(failed))
-            .collect(),
         shown,
+        ..tally.told(run, notes, &source)
     })
 }
 
@@ -132,11 +102,44 @@ impl Seen {
     }
 }
 
+/// Takes answers for some images.
+type Take<'a> = dyn FnMut(RecordBatch) -> Result<(), RunError> + 'a;
+
+/// How many classes an answer names.
+fn top(job: &PredictJob<'_>) -> Result<usize, RunError> {
+    match job.top {
+        Some(0) => Err(RunError::Usage("--top must be at least 1".into())),
+        top => Ok(top.unwrap_or(TOP)),
+    }
+}
+
+/// Where the answers go, and in which format; none where they are shown.
+fn output<'a>(job: &PredictJob<'a>) -> Result<Option<(&'a Path, TableFormat)>, RunError> {
+    let output = job
+        .output
+        .map(|output| Ok((output, format_of(output, job.format)?)));
+    output.transpose()
+}
+
+/// All that is given, to be shown.
+fn collected(
+    give: impl FnOnce(&mut Take<'_>) -> Result<(), RunError>,
+) -> Result<Vec<RecordBatch>, RunError> {
+    let mut tables = Vec::new();
+    give(&mut |table| {
+        tables.push(table);
+        Ok(())
+    })?;
+    Ok(tables)
+}
+
 /// What became of the images.
 #[derive(Default)]
 struct Tally {
     read: u64,
     as_stored: usize,
+    /// Predictions that are not in their own set.
+    outside: u64,
     failed: Vec<String>,
 }
 
@@ -161,6 +164,21 @@ impl Tally {
             _ => Ok(()),
         }
     }
+
+    /// What is said of the images, without the answers themselves.
+    fn told(self, run: &dyn Run, notes: Vec<Note>, source: &InputTable) -> Predicted {
+        let notes = notes.iter().map(ToString::to_string);
+        let outside = note_of_outside(run.base().config(), self.outside, self.read);
+        let notes = notes.chain(outside).chain(as_stored(self.as_stored));
+        let failed = self.failed.iter().map(|failed| source.renamed(failed));
+        Predicted {
+            count: self.read,
+            unit: "images",
+            notes: notes.collect(),
+            failed: failed.collect(),
+            shown: Vec::new(),
+        }
+    }
 }
 
 /// Batches of images, decoded ahead of time: those that this process answers for.
@@ -179,14 +197,9 @@ fn decoded(
     batches.map(|batch| batch.map_err(|error| RunError::Panicked(error.to_string())))
 }
 
-fn columns(
-    names: &[String],
-    answered: (Answers, Vec<(String, ArrayRef)>),
-    how: (&[String], &str),
-    top: usize,
-) -> RecordBatch {
+/// The answers beside the names of their images.
+fn named(names: &[String], answers: Vec<(String, ArrayRef)>) -> RecordBatch {
     let names: ArrayRef = Arc::new(StringArray::from_iter_values(names));
-    let answers = ranked(answered, how, top).into_iter();
     let columns = [("image".to_owned(), names)].into_iter().chain(answers);
     RecordBatch::try_from_iter(columns).expect("columns of one length")
 }
@@ -198,39 +211,35 @@ pub fn image_columns(run: &dyn Run, answers: Answers, top: usize) -> Vec<(String
     let classes = meaning.map_or(&[][..], |meaning| meaning.classes());
     let separator = run.base().config().data.section().label_separator();
     let bounds = meaning.map_or_else(Vec::new, |meaning| meaning.bounds(&answers));
-    ranked(
-        (answers, bounds),
-        (classes, separator),
-        top.min(classes.len()),
-    )
+    let ranked = ranked(&answers, classes, top.min(classes.len()));
+    let mut columns = vec![("prediction".into(), answers.predictions(classes, separator))];
+    columns.extend(ranked);
+    columns.extend(bounds);
+    columns
 }
 
-fn ranked(
-    (answers, bounds): (Answers, Vec<(String, ArrayRef)>),
-    (classes, separator): (&[String], &str),
-    top: usize,
-) -> Vec<(String, ArrayRef)> {
+/// The names and probabilities of the best classes, rank by rank.
+fn ranked(answers: &Answers, classes: &[String], top: usize) -> Vec<(String, ArrayRef)> {
     let ranked = answers.probabilities().map(|probabilities| {
         let rows = probabilities.chunks(classes.len());
         rows.map(|row| best(row, top)).collect::<Vec<_>>()
     });
-    let mut columns: Vec<(String, ArrayRef)> =
-        vec![("prediction".into(), answers.predictions(classes, separator))];
     let ranked = ranked.unwrap_or_default();
-    for rank in 0..top {
+    let columns = (0..top).flat_map(|rank| -> [(String, ArrayRef); 2] {
         let names = ranked.iter().map(|row| classes[row[rank].0].as_str());
         let probabilities = ranked.iter().map(|row| row[rank].1);
-        columns.push((
-            format!("class_{}", rank + 1),
-            Arc::new(StringArray::from_iter_values(names)),
-        ));
-        columns.push((
-            format!("probability_{}", rank + 1),
-            Arc::new(Float64Array::from_iter_values(probabilities)),
-        ));
-    }
-    columns.extend(bounds);
-    columns
+        [
+            (
+                format!("class_{}", rank + 1),
+                Arc::new(StringArray::from_iter_values(names)),
+            ),
+            (
+                format!("probability_{}", rank + 1),
+                Arc::new(Float64Array::from_iter_values(probabilities)),
+            ),
+        ]
+    });
+    columns.collect()
 }
 
 /// The most probable classes of one row, best first; among equals the first.

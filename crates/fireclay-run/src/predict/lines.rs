@@ -20,13 +20,7 @@ pub(crate) fn predict_lines(
     translate: impl Fn(&[String]) -> Result<Vec<String>, RunError>,
     tell: impl Fn(&[String]) -> Result<Vec<String>, RunError>,
 ) -> Result<Predicted, RunError> {
-    if job.top.is_some() {
-        return Err(RunError::Usage("--top is for images".into()));
-    }
-    if job.format.is_some() || job.on_error != OnError::Stop {
-        let message = "--format and --on-error are for tables and images";
-        return Err(RunError::Usage(message.into()));
-    }
+    check_asked(job)?;
     let source = InputTable::open(job.input)?;
     let input = Path::new(source.path());
     let texts = read_lines(input).map_err(|error| source.named(error.into()))?;
@@ -55,6 +49,18 @@ pub(crate) fn predict_lines(
         failed: Vec::new(),
         shown,
     })
+}
+
+/// Refuses what is for other data.
+fn check_asked(job: &PredictJob<'_>) -> Result<(), RunError> {
+    if job.top.is_some() {
+        return Err(RunError::Usage("--top is for images".into()));
+    }
+    if job.format.is_some() || job.on_error != OnError::Stop {
+        let message = "--format and --on-error are for tables and images";
+        return Err(RunError::Usage(message.into()));
+    }
+    Ok(())
 }
 
 fn write(file: Output, lines: &[String]) -> std::io::Result<()> {

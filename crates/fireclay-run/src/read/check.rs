@@ -4,7 +4,7 @@ use fireclay_config::{Sections, did_you_mean, list};
 use fireclay_data::{TargetKind, TokenizerKind};
 use fireclay_train::config::OnNonFinite;
 
-use crate::config::{Mitigation, NeedsTokenizer, RunConfig};
+use crate::config::{FairnessConfig, Mitigation, NeedsTokenizer, RunConfig};
 use crate::fairness;
 use crate::task::TaskConfig;
 use crate::workload::facts;
@@ -212,22 +212,7 @@ pub(super) fn unread(config: &RunConfig) -> Vec<(&'static str, &'static str)> {
         Some(_) => {}
     }
     keys.extend(unread_texts(config).map(|reason| ("eval.texts", reason)));
-    if let Some(fairness) = &config.fairness
-        && fairness.mitigation != Mitigation::Thresholds
-    {
-        let reason = "it is read if mitigation is \"thresholds\"";
-        keys.extend([
-            ("fairness.criterion", reason),
-            ("fairness.tolerance", reason),
-            ("fairness.max_loss", reason),
-        ]);
-    }
-    if let Some(fairness) = &config.fairness
-        && fairness.mitigation != Mitigation::Constraint
-    {
-        let reason = "it is read if mitigation is \"constraint\"";
-        keys.push(("fairness.strength", reason));
-    }
+    keys.extend(config.fairness.iter().flat_map(unread_of_fairness));
     if config.lora.is_some() {
         keys.push(("model.freeze", "[lora] trains its adapters alone"));
     }
@@ -236,6 +221,24 @@ pub(super) fn unread(config: &RunConfig) -> Vec<(&'static str, &'static str)> {
     }
     keys.extend(unread_of_tokenizer(config));
     keys.extend(config.task.task().unread());
+    keys
+}
+
+/// The keys of a mitigation that is not the one of the run.
+fn unread_of_fairness(fairness: &FairnessConfig) -> Vec<(&'static str, &'static str)> {
+    let mut keys = Vec::new();
+    if fairness.mitigation != Mitigation::Thresholds {
+        let reason = "it is read if mitigation is \"thresholds\"";
+        keys.extend([
+            ("fairness.criterion", reason),
+            ("fairness.tolerance", reason),
+            ("fairness.max_loss", reason),
+        ]);
+    }
+    if fairness.mitigation != Mitigation::Constraint {
+        let reason = "it is read if mitigation is \"constraint\"";
+        keys.push(("fairness.strength", reason));
+    }
     keys
 }
 

@@ -3,28 +3,18 @@
 mod check;
 mod grammar;
 mod paths;
+mod tables;
 mod top;
 
 use std::path::Path;
 
 use fireclay_config::{ConfigError, Document, Sections, to_toml};
-use fireclay_models::LoraConfig;
-use fireclay_train::config::{
-    CheckpointConfig, ClusterConfig, EarlyStoppingConfig, EvalConfig, LoggingConfig, TrainConfig,
-};
-use fireclay_train::optim::OptimizerConfig;
 use fireclay_train::run_folder;
-use fireclay_train::schedule::LrSchedulerConfig;
 use serde_json::Value;
 
-use crate::config::{
-    DataConfig, DeviceConfig, FairnessConfig, Loaded, ModelConfig, ReportConfig, RunConfig,
-    TokenizerSource,
-};
+use crate::config::{Loaded, RunConfig};
 use crate::pretrained;
 use crate::run::RunError;
-use crate::task::TaskConfig;
-use top::TopLevel;
 
 /// One JSON Schema (draft 2020-12) for a whole configuration file.
 pub fn schema() -> Value {
@@ -106,7 +96,7 @@ impl Loaded {
     ) -> Result<Self, ConfigError> {
         let grammar = grammar::grammar();
         let mut sections = Sections::new(&document, &grammar);
-        let config = read(&mut sections);
+        let config = tables::read(&mut sections).map(|config| settled(config, &mut sections));
         if let Some(config) = &config {
             check(config, &mut sections);
         }
@@ -180,71 +170,8 @@ fn of_run(document: Document) -> Result<Loaded, ConfigError> {
     Ok(loaded)
 }
 
-/// Reads all tables before it gives up, so that every problem is found.
-fn read(sections: &mut Sections<'_>) -> Option<RunConfig> {
-    let top = sections.top::<TopLevel>();
-    let device = sections.plain("device", some(), DeviceConfig::validate);
-    let data = sections.tagged("data", &DataConfig::variants(), None, |data| {
-        data.section().validate()
-    });
-    let tokenizer = sections.optional("tokenizer", |sections, name| {
-        let kinds = TokenizerSource::variants();
-        sections.tagged(name, &kinds, None, TokenizerSource::validate)
-    });
-    let models = ModelConfig::variants();
-    let model = sections.tagged("model", &models, None, ModelConfig::validate);
-    let lora = sections.optional("lora", |sections, name| {
-        sections.plain(name, None, LoraConfig::validate)
-    });
-    let task = sections.tagged("task", &TaskConfig::variants(), None, |task| {
-        task.task().validate()
-    });
-    let fairness = sections.optional("fairness", |sections, name| {
-        sections.plain(name, None, FairnessConfig::validate)
-    });
-    let optimizers = OptimizerConfig::variants();
-    let usual = OptimizerConfig::default();
-    let check = OptimizerConfig::validate;
-    let optimizer = sections.usually("optimizer", &optimizers, usual.name(), check);
-    let train = sections.plain("train", None, TrainConfig::validate);
-    let steps = train.as_ref().and_then(|train| train.max_steps);
-    let schedules = LrSchedulerConfig::variants();
-    let check = |schedule: &LrSchedulerConfig| schedule.validate(steps);
-    let usual = LrSchedulerConfig::default();
-    let lr_scheduler = sections.usually("lr_scheduler", &schedules, usual.name(), check);
-    let cluster = sections.optional("cluster", |sections, name| {
-        sections.plain(name, None, ClusterConfig::validate)
-    });
-    let eval = sections.plain("eval", some(), EvalConfig::validate);
-    let early_stopping = sections.optional("early_stopping", |sections, name| {
-        sections.plain(name, None, EarlyStoppingConfig::validate)
-    });
-    let checkpoint = sections.plain("checkpoint", some(), CheckpointConfig::validate);
-    let logging = sections.plain("logging", some(), LoggingConfig::validate);
-    let report = sections.optional("report", |sections, name| {
-        sections.plain(name, some(), ReportConfig::validate)
-    });
-    let TopLevel { seed, output_dir } = top?;
-    let mut config = RunConfig {
-        seed,
-        output_dir,
-        device: device?,
-        data: data?,
-        tokenizer: tokenizer?,
-        model: model?,
-        lora: lora?,
-        task: task?,
-        fairness: fairness?,
-        optimizer: optimizer?,
-        lr_scheduler: lr_scheduler?,
-        train: train?,
-        cluster: cluster?,
-        eval: eval?,
-        early_stopping: early_stopping?,
-        checkpoint: checkpoint?,
-        logging: logging?,
-        report: report?,
-    };
+/// Completed and checked by what needs more than one table.
+fn settled(mut config: RunConfig, sections: &mut Sections<'_>) -> RunConfig {
     let RunConfig {
         eval, checkpoint, ..
     } = &mut config;
@@ -255,12 +182,7 @@ fn read(sections: &mut Sections<'_>) -> Option<RunConfig> {
         // Checked: there are columns to carry.
         config.data.section_mut().carry(&fairness.groups);
     }
-    Some(config)
-}
-
-/// The default of a table that may be left out.
-fn some<T: Default>() -> Option<T> {
-    Some(T::default())
+    config
 }
 
 fn once_an_epoch(every_steps: Option<u64>, every_epochs: &mut Option<u64>) {

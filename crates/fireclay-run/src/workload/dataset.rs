@@ -31,7 +31,7 @@ pub trait Dataset: Send + Sync + 'static {
 
     /// The number that every training sample has for its target, if it is always the same.
     fn constant_target(&self) -> Option<f64> {
-        None
+        constant(self.labels(0)?)
     }
 
     /// What turns raw data into what the model looks at, as names of files and their texts; token
@@ -138,7 +138,7 @@ pub(super) fn text_cells(rows: &RecordBatch, name: &str) -> Result<Vec<String>, 
 }
 
 /// The number that all labels are, if they are one.
-pub(super) fn constant(labels: &Labels) -> Option<f64> {
+fn constant(labels: &Labels) -> Option<f64> {
     let Labels::Numbers(numbers) = labels else {
         return None;
     };

@@ -13,7 +13,7 @@ use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::{Tensor, TensorData};
 
-use super::sum::BLOCK;
+use super::sum::{BLOCK, append};
 use super::{Exchange, Lost};
 use crate::loader::Share;
 
@@ -127,11 +127,9 @@ impl ModuleVisitor for Values<'_> {
             return;
         };
         if *owner == self.owners.share.rank {
-            let data = param.val().into_data();
-            let values = self.values[place.clone()].iter_mut();
-            values
-                .zip(data.iter::<f32>())
-                .for_each(|(value, own)| *value = own);
+            let mut own = Vec::with_capacity(place.len());
+            append(&mut own, &param.val().into_data());
+            self.values[place.clone()].copy_from_slice(&own);
         }
     }
 }

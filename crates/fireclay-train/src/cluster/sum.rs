@@ -140,13 +140,21 @@ impl ModuleVisitor for Flat {
         }
         let start = self.values.len();
         match self.grads.remove::<D>(param.id) {
-            Some(grad) => self.values.extend(grad.into_data().iter::<f32>()),
+            Some(grad) => append(&mut self.values, &grad.into_data()),
             None => {
                 let length: usize = param.val().dims().iter().product();
                 self.values.resize(start + length, 0.0);
             }
         }
         self.segments.push((index, start..self.values.len()));
+    }
+}
+
+/// Appends the numbers of a tensor; those of the usual kind at once.
+pub(super) fn append(values: &mut Vec<f32>, data: &TensorData) {
+    match data.as_slice::<f32>() {
+        Ok(own) => values.extend_from_slice(own),
+        Err(_) => values.extend(data.iter::<f32>()),
     }
 }
 

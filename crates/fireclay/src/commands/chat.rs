@@ -3,18 +3,20 @@
 use std::io::{BufRead, IsTerminal, stdin, stdout};
 use std::path::{Path, PathBuf};
 
+use clap::Arg;
 use fireclay_run::chat::{Conversation, ConversationError, Role};
 use fireclay_run::generate::{Ended, Limits, Sampling, Writing};
 use fireclay_run::{Run, load_model};
 
-use super::{CheckpointArgs, device, paths, run_at};
+use super::sampling::SamplingArgs;
+use super::{OpenArgs, paths, run_at};
 use crate::failure::Failure;
 use crate::signals::Stop;
 use crate::text::{put_now, tell};
 
 /// Talk to a language model that was trained for conversations
 #[derive(Debug, clap::Args)]
-#[command(after_help = AFTER)]
+#[command(after_help = AFTER, mut_args(worded))]
 pub struct Args {
     /// The run folder, such as runs/NAME/1; runs/NAME is the newest run of that name. A language model that was not
     /// trained here is a folder of the hub, or a GGUF file
@@ -32,30 +34,24 @@ pub struct Args {
         default_value_t = 1024
     )]
     pub max_tokens: usize,
-    /// Divide logits by T: below 1 for safer text, above for wilder; 0 always takes the most probable token [default: as
-    /// the model's generation_config.json says, or else 0.7 with --top-p 0.95]
-    #[arg(short, long, value_name = "T", allow_negative_numbers = true)]
-    pub temperature: Option<f64>,
-    /// Choose among the K most probable tokens only
-    #[arg(long, value_name = "K")]
-    pub top_k: Option<usize>,
-    /// Choose among the fewest tokens that together have this probability
-    #[arg(long, value_name = "P", allow_negative_numbers = true)]
-    pub top_p: Option<f64>,
-    /// Make earlier tokens less probable, for example with 1.2
-    #[arg(long, value_name = "R", allow_negative_numbers = true)]
-    pub repetition_penalty: Option<f64>,
-    /// End an answer before this text, or at this special token; may be given several times
-    #[arg(long, value_name = "TEXT")]
-    pub stop: Vec<String>,
-    /// Set the seed of every random choice
-    #[arg(long, default_value_t = 42)]
-    pub seed: u64,
     #[command(flatten)]
-    pub checkpoint: CheckpointArgs,
-    /// Compute on other hardware than the config names
-    #[arg(long, value_name = "NAME")]
-    pub backend: Option<String>,
+    pub sampling: SamplingArgs,
+    #[command(flatten)]
+    pub open: OpenArgs,
+}
+
+/// Says what is meant by an argument in a conversation.
+fn worded(arg: Arg) -> Arg {
+    match arg.get_id().as_str() {
+        "temperature" => arg.help(
+            "Divide logits by T: below 1 for safer text, above for wilder; 0 always takes the most probable token \
+             [default: as the model's generation_config.json says, or else 0.7 with --top-p 0.95]",
+        ),
+        "stop" => arg.help(
+            "End an answer before this text, or at this special token; may be given several times",
+        ),
+        _ => arg,
+    }
 }
 
 const AFTER: &str = "\
@@ -66,8 +62,7 @@ every line is what the user says, and the answers alone are on standard output."
 pub fn run(args: &Args) -> Result<(), Failure> {
     let at = run_at(&args.run);
     let config = load_model(&at)?.config;
-    let device = device(&config, args.backend.as_deref())?;
-    let run = args.checkpoint.open(&at, &device.device)?;
+    let run = args.open.open(&at, &config)?;
     let mut session = Session::new(args, &at, &*run)?;
     session.greet();
     loop {
@@ -133,9 +128,7 @@ impl<'a> Session<'a> {
                  generate {at} --prompt TEXT`"
             ))
         })?;
-        if args.stop.iter().any(String::is_empty) {
-            return Err(Failure::Usage("--stop must not be empty".into()));
-        }
+        let stop = args.sampling.stop()?;
         if args.max_tokens == 0 {
             return Err(Failure::Usage("--max-tokens must be at least 1".into()));
         }
@@ -144,9 +137,9 @@ impl<'a> Session<'a> {
         Ok(Self {
             run,
             conversation: Conversation::new(chat, args.system.clone()),
-            sampling: sampling(args, run)?,
+            sampling: sampling(&args.sampling, run)?,
             max_tokens: args.max_tokens,
-            stop: args.stop.clone(),
+            stop,
             interrupt,
             is_shown: stdin().is_terminal() && stdout().is_terminal(),
             can_end,
@@ -251,12 +244,12 @@ impl<'a> Session<'a> {
 }
 
 /// What the command line says, or else the files of the model, or else what suits a conversation.
-fn sampling(args: &Args, run: &dyn Run) -> Result<Sampling, Failure> {
+fn sampling(args: &SamplingArgs, run: &dyn Run) -> Result<Sampling, Failure> {
     let tokenizer = run.base().tokenizer()?;
     let files = tokenizer.map(|tokenizer| tokenizer.companions());
     let said = files.and_then(|files| Sampling::said(&files));
     let is_told = args.temperature.is_some() || args.top_p.is_some() || args.top_k.is_some();
-    let usual = match said {
+    args.instead_of(match said {
         Some(said) if !is_told => {
             tell!("note: sampling as generation_config.json of the model says: {said}");
             said
@@ -270,16 +263,5 @@ fn sampling(args: &Args, run: &dyn Run) -> Result<Sampling, Failure> {
             },
             ..Sampling::default()
         },
-    };
-    let sampling = Sampling {
-        temperature: args.temperature.unwrap_or(usual.temperature),
-        top_k: args.top_k.or(usual.top_k),
-        top_p: args.top_p.unwrap_or(usual.top_p),
-        repetition_penalty: args.repetition_penalty.unwrap_or(usual.repetition_penalty),
-        seed: args.seed,
-    };
-    match sampling.validate().into_iter().next() {
-        Some((name, message)) => Err(Failure::Usage(format!("--{name} {message}"))),
-        None => Ok(sampling),
-    }
+    })
 }

@@ -8,7 +8,7 @@ use fireclay_run::workload::WorkloadWords;
 use fireclay_run::{Evaluations, On, Run, TextWindows, load_model};
 
 use super::remarks::{bounds, remarks};
-use super::{CheckpointArgs, device, fairness, paths, run_at};
+use super::{OpenArgs, fairness, paths, run_at};
 use crate::cluster::{Processes, together};
 use crate::failure::Failure;
 use crate::screen::Screen;
@@ -50,10 +50,7 @@ pub struct Args {
     )]
     pub stride: Option<usize>,
     #[command(flatten)]
-    pub checkpoint: CheckpointArgs,
-    /// Compute on other hardware than the config names
-    #[arg(long, value_name = "NAME")]
-    pub backend: Option<String>,
+    pub open: OpenArgs,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -79,8 +76,7 @@ fn evaluate(args: &Args, processes: &Processes) -> Result<(), Failure> {
     let at = run_at(&args.run);
     let config = load_model(&at)?.config;
     processes.agree(&config, &at, args)?;
-    let device = device(&config, args.backend.as_deref())?;
-    let run = args.checkpoint.open(&at, &device.device)?;
+    let run = args.open.open(&at, &config)?;
     let evaluated = evaluated(args, &*run)?;
     let notes = evaluated.notes.iter();
     notes.for_each(|note| tell!("note: {note}"));

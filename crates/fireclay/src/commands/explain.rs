@@ -11,7 +11,7 @@ use fireclay_run::{On, load_run};
 use fireclay_train::run_folder::find;
 
 use super::evaluate::SplitName;
-use super::{CheckpointArgs, device, paths, run_at};
+use super::{OpenArgs, paths, run_at};
 use crate::failure::Failure;
 use crate::text::{say, tell};
 
@@ -64,10 +64,7 @@ pub struct Args {
     #[arg(short, long, value_name = "FOLDER", value_parser = paths::path())]
     pub output: Option<PathBuf>,
     #[command(flatten)]
-    pub checkpoint: CheckpointArgs,
-    /// Compute on other hardware than the config names
-    #[arg(long, value_name = "NAME")]
-    pub backend: Option<String>,
+    pub open: OpenArgs,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -131,7 +128,7 @@ impl Args {
 impl Args {
     /// Where the files go, if they go anywhere; it can take them.
     fn folder(&self, run: &Path) -> Result<Option<PathBuf>, Failure> {
-        let folder = match (&self.output, self.checkpoint.checkpoint) {
+        let folder = match (&self.output, self.open.weights.checkpoint) {
             (Some(folder), _) => folder.clone(),
             (None, None) => find(run)?,
             (None, Some(_)) => return Ok(None),
@@ -147,8 +144,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let config = load_run(&at)?.config;
     // Before the work: it may take minutes.
     let folder = args.folder(&at)?;
-    let device = device(&config, args.backend.as_deref())?;
-    let run = args.checkpoint.open(&at, &device.device)?;
+    let run = args.open.open(&at, &config)?;
     let explained = explain(&*run, &args.request(config.seed))?;
     let notes = explained.notes.iter();
     notes.for_each(|note| tell!("note: {note}"));

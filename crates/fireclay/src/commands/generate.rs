@@ -4,16 +4,19 @@ use std::io::Read;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
+use clap::Arg;
 use fireclay_run::generate::{GenerateError, Limits, Sampling};
 use fireclay_run::{Run, load_model};
 use serde_json::json;
 
-use super::{CheckpointArgs, device, paths, run_at};
+use super::sampling::SamplingArgs;
+use super::{OpenArgs, paths, run_at};
 use crate::failure::Failure;
 use crate::text::{put_now, say, tell};
 
 /// Generate text from a prompt with a language model
 #[derive(Debug, clap::Args)]
+#[command(mut_args(with_default))]
 pub struct Args {
     /// The run folder, such as runs/NAME/1; runs/NAME is the newest run of that name. A language model that was not
     /// trained here is a folder of the hub, or a GGUF file
@@ -38,49 +41,21 @@ pub struct Args {
     /// Generate N texts for a prompt
     #[arg(long, alias = "num-samples", value_name = "N", default_value = "1")]
     pub samples: NonZeroU32,
-    /// Divide logits by T: below 1 for safer text, above for wilder; 0 always takes the most probable
-    /// token
-    #[arg(
-        short,
-        long,
-        value_name = "T",
-        default_value_t = 1.0,
-        allow_negative_numbers = true
-    )]
-    pub temperature: f64,
-    /// Choose among the K most probable tokens only
-    #[arg(long, value_name = "K")]
-    pub top_k: Option<usize>,
-    /// Choose among the fewest tokens that together have this probability
-    #[arg(
-        long,
-        value_name = "P",
-        default_value_t = 1.0,
-        allow_negative_numbers = true
-    )]
-    pub top_p: f64,
-    /// Make earlier tokens less probable, for example with 1.2
-    #[arg(
-        long,
-        value_name = "R",
-        default_value_t = 1.0,
-        allow_negative_numbers = true
-    )]
-    pub repetition_penalty: f64,
-    /// Stop before this text, or at this special token, such as "<|im_end|>"; may be given several times
-    #[arg(long, value_name = "TEXT")]
-    pub stop: Vec<String>,
-    /// Set the seed of every random choice
-    #[arg(long, default_value_t = 42)]
-    pub seed: u64,
     #[command(flatten)]
-    pub checkpoint: CheckpointArgs,
-    /// Compute on other hardware than the config names
-    #[arg(long, value_name = "NAME")]
-    pub backend: Option<String>,
+    pub sampling: SamplingArgs,
+    #[command(flatten)]
+    pub open: OpenArgs,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// Shows what a text is sampled with.
+fn with_default(arg: Arg) -> Arg {
+    match arg.get_id().as_str() {
+        "temperature" | "top_p" | "repetition_penalty" => arg.default_value("1"),
+        _ => arg,
+    }
 }
 
 /// Continues one prompt, shown as it is written, or each line of a file.
@@ -89,8 +64,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let prompts = prompts(args)?;
     let at = run_at(&args.run);
     let config = load_model(&at)?.config;
-    let device = device(&config, args.backend.as_deref())?;
-    let run = args.checkpoint.open(&at, &device.device)?;
+    let run = args.open.open(&at, &config)?;
     // A run that writes no text says so before the first prompt.
     if !run.writer()?.can_end() {
         tell!(
@@ -113,22 +87,10 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 }
 
 fn choices(args: &Args) -> Result<(Sampling, Limits), Failure> {
-    let sampling = Sampling {
-        temperature: args.temperature,
-        top_k: args.top_k,
-        top_p: args.top_p,
-        repetition_penalty: args.repetition_penalty,
-        seed: args.seed,
-    };
-    if let Some((name, message)) = sampling.validate().into_iter().next() {
-        return Err(Failure::Usage(format!("--{name} {message}")));
-    }
-    if args.stop.iter().any(String::is_empty) {
-        return Err(Failure::Usage("--stop must not be empty".into()));
-    }
+    let sampling = args.sampling.instead_of(Sampling::default())?;
     let limits = Limits {
         max_tokens: args.max_tokens,
-        stop: args.stop.clone(),
+        stop: args.sampling.stop()?,
     };
     Ok((sampling, limits))
 }

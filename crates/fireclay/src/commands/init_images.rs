@@ -26,19 +26,8 @@ pub fn config(folder: &Path, output: &Path, plain: bool) -> Result<String, Failu
     let images = Images::find(ImageFormat::ImageFolder, &base, TargetKind::Class);
     let images = images.map_err(advised)?;
     let (data, size) = look(&images, base)?;
-    let classes = data.preprocess.classes();
-    let count: usize = data.named().iter().map(|(_, split)| split.len()).sum();
+    say_found(&data, size.is_some());
     let (height, width) = data.preprocess.size();
-    say!("images   {count}, of {} classes", classes.len());
-    say!(
-        "size     {height}x{width}{}",
-        size.map_or("", |_| ", resized")
-    );
-    let notes = data.notes.iter();
-    notes.for_each(|note| say!("note     {}", with_flag(&note.to_string())));
-    say_positive(classes);
-    let rest = data.damaged.iter().skip(NAMED_IMAGES);
-    rest.for_each(|damaged| say!("damaged  {damaged}"));
     let size = match size {
         Some(side) => format!("image_size = {side}   # larger is slower and often better\n"),
         None => String::new(),
@@ -66,6 +55,23 @@ pub fn config(folder: &Path, output: &Path, plain: bool) -> Result<String, Failu
         model(height.min(width)),
         training(0.05, 20),
     ))
+}
+
+/// Says what was found.
+fn say_found(data: &ImageData, is_resized: bool) {
+    let classes = data.preprocess.classes();
+    let count: usize = data.named().iter().map(|(_, split)| split.len()).sum();
+    let (height, width) = data.preprocess.size();
+    say!("images   {count}, of {} classes", classes.len());
+    say!(
+        "size     {height}x{width}{}",
+        if is_resized { ", resized" } else { "" }
+    );
+    let notes = data.notes.iter();
+    notes.for_each(|note| say!("note     {}", with_flag(&note.to_string())));
+    say_positive(classes);
+    let rest = data.damaged.iter().skip(NAMED_IMAGES);
+    rest.for_each(|damaged| say!("damaged  {damaged}"));
 }
 
 /// The error with advice that `init` can follow: there is no config yet that could be changed.

@@ -62,7 +62,7 @@ pub fn parallel([source, target]: [&PathBuf; 2], output: &Path) -> Result<String
     Ok(pairs(("parallel", &source, &other), output))
 }
 
-/// A small GPT.
+/// Running text, with a small GPT.
 fn running(path: &str, field: Option<&str>, output: &Path) -> String {
     let files = expand(path).unwrap_or_default();
     let sizes = files.iter().filter_map(|file| fs::metadata(file).ok());
@@ -71,21 +71,11 @@ fn running(path: &str, field: Option<&str>, output: &Path) -> String {
         9,
         "text     {bytes} bytes of running text, for a model that continues a text"
     );
-    let kind = if field.is_some() {
-        "text_jsonl"
-    } else {
-        "text"
+    let kind = match field.is_some() {
+        true => "text_jsonl",
+        false => "text",
     };
     let field = field.map(|field| format!("field = {}\n", quoted(field)));
-    let tokenizer = match bytes {
-        0..=LETTERS => "type = \"char\"      # or \"bpe\" with a vocabulary_size, for more text",
-        _ => "type = \"bpe\"\nvocabulary_size = 4096",
-    };
-    let (context, steps) = if bytes <= SHORT {
-        (32, 500)
-    } else {
-        (64, 2000)
-    };
     format!(
         "{}\
          [data]\n\
@@ -93,7 +83,26 @@ fn running(path: &str, field: Option<&str>, output: &Path) -> String {
          path = {}\n\
          {}\
          split = {{ train = 0.9, valid = 0.1, test = 0.0 }}\n\n\
-         [tokenizer]\n{tokenizer}\n\n\
+         {}",
+        opening(&quoted(path), output),
+        quoted(path),
+        field.unwrap_or_default(),
+        small_gpt(bytes),
+    )
+}
+
+/// A GPT for so many bytes of text, and how it is trained.
+fn small_gpt(bytes: u64) -> String {
+    let tokenizer = match bytes {
+        0..=LETTERS => "type = \"char\"      # or \"bpe\" with a vocabulary_size, for more text",
+        _ => "type = \"bpe\"\nvocabulary_size = 4096",
+    };
+    let (context, steps) = match bytes {
+        0..=SHORT => (32, 500),
+        _ => (64, 2000),
+    };
+    format!(
+        "[tokenizer]\n{tokenizer}\n\n\
          [model]\n\
          type = \"gpt\"       # or \"llama\"; `fireclay models` lists them\n\
          layers = 4\n\
@@ -116,14 +125,11 @@ fn running(path: &str, field: Option<&str>, output: &Path) -> String {
          max_grad_norm = 1.0\n\n\
          [eval]\n\
          every_steps = {}\n",
-        opening(&quoted(path), output),
-        quoted(path),
-        field.unwrap_or_default(),
         steps / 10,
     )
 }
 
-/// A bidirectional LSTM over the tokens of each text.
+/// A table of texts with labels, with a bidirectional LSTM over the tokens of each text.
 fn labelled(path: &str, guess: &LabelledGuess, output: &Path) -> String {
     let (task, what, stratify) = match guess.target_kind {
         TargetKind::Number => ("regression", "a number".to_owned(), ""),
@@ -138,38 +144,15 @@ fn labelled(path: &str, guess: &LabelledGuess, output: &Path) -> String {
     let notes = guess.notes.iter();
     notes.for_each(|note| prose!(9, "note     {note}"));
     say_positive(&guess.classes);
-    let key = |name: &str, value: &Option<String>| {
-        let value = value
-            .as_ref()
-            .map(|value| format!("{name} = {}\n", quoted(value)));
-        value.unwrap_or_default()
-    };
-    let missing = match guess.missing_target {
-        0 => "",
-        _ => "missing_target = \"drop\"   # leave out rows without a target\n",
-    };
     format!(
         "{}\
          [data]\n\
          type = \"text_table\"\n\
          path = {}\n\
-         text = {}\n\
-         target = {}\n\
-         {}{}{missing}\
+         {}\
          max_length = 256   # tokens of a text that are read\n\
          split = {{ train = 0.7, valid = 0.15, test = 0.15{stratify} }}{DRAWN}\n\n\
-         [tokenizer]\n\
-         type = \"wordpiece\"\n\
-         vocabulary_size = 8000\n\
-         lowercase = true\n\n\
-         [model]\n\
-         type = \"lstm\"      # or \"bert\", best from pretrained weights; `fireclay models` lists them\n\
-         layers = 1\n\
-         width = 128\n\
-         hidden = 128\n\
-         pooling = \"max\"\n\
-         dropout = 0.5\n\
-         embedding_dropout = 0.3\n\n\
+         {LSTM}\
          [task]\n\
          type = \"{task}\"\n\n\
          {}\
@@ -178,11 +161,43 @@ fn labelled(path: &str, guess: &LabelledGuess, output: &Path) -> String {
          patience = 3\n",
         opening(&quoted(path), output),
         quoted(path),
+        columns(guess),
+        training(0.01, 20),
+    )
+}
+
+/// The tables of the LSTM and its tokenizer.
+const LSTM: &str = "\
+[tokenizer]
+type = \"wordpiece\"
+vocabulary_size = 8000
+lowercase = true
+
+[model]
+type = \"lstm\"      # or \"bert\", best from pretrained weights; `fireclay models` lists them
+layers = 1
+width = 128
+hidden = 128
+pooling = \"max\"
+dropout = 0.5
+embedding_dropout = 0.3
+
+";
+
+/// The keys that name the columns of a table, and say how they are read.
+fn columns(guess: &LabelledGuess) -> String {
+    let id = guess.id.as_ref();
+    let id = id.map(|id| format!("id = {}\n", quoted(id)));
+    let missing = match guess.missing_target {
+        0 => "",
+        _ => "missing_target = \"drop\"   # leave out rows without a target\n",
+    };
+    format!(
+        "text = {}\ntarget = {}\n{}{}{missing}",
         quoted(&guess.text),
         quoted(&guess.target),
         dialect(guess),
-        key("id", &guess.id),
-        training(0.01, 20),
+        id.unwrap_or_default(),
     )
 }
 

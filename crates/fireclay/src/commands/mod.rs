@@ -26,6 +26,7 @@ mod remarks;
 mod report;
 mod resume;
 mod runs;
+mod sampling;
 mod schema;
 mod serve;
 mod simulate;
@@ -148,6 +149,24 @@ impl CheckpointArgs {
         let (run, notes) = open_at(run, at, device)?;
         notes.iter().for_each(|note| tell!("note: {note}"));
         Ok(run)
+    }
+}
+
+/// Which weights of a run answer, and on what hardware.
+#[derive(Clone, Debug, clap::Args)]
+pub struct OpenArgs {
+    #[command(flatten)]
+    pub weights: CheckpointArgs,
+    /// Compute on other hardware than the config names
+    #[arg(long, value_name = "NAME")]
+    pub backend: Option<String>,
+}
+
+impl OpenArgs {
+    /// Opens a run of this configuration.
+    fn open(&self, run: &Path, config: &RunConfig) -> Result<Box<dyn Run>, Failure> {
+        let device = device(config, self.backend.as_deref())?;
+        self.weights.open(run, &device.device)
     }
 }
 

@@ -8,7 +8,7 @@ use fireclay_run::run::Predicted;
 use fireclay_run::{On, OnError, PredictJob, Run, load_run, predict_split};
 
 use super::evaluate::SplitName;
-use super::{CheckpointArgs, device, paths, run_at};
+use super::{OpenArgs, paths, run_at};
 use crate::cluster::{Processes, together};
 use crate::failure::Failure;
 use crate::screen::Screen;
@@ -42,10 +42,7 @@ pub struct Args {
     #[arg(long)]
     pub top: Option<usize>,
     #[command(flatten)]
-    pub checkpoint: CheckpointArgs,
-    /// Compute on other hardware than the config names
-    #[arg(long, value_name = "NAME")]
-    pub backend: Option<String>,
+    pub open: OpenArgs,
 }
 
 /// What to do where something has no answer.
@@ -77,8 +74,7 @@ fn predict(args: &Args, processes: &Processes) -> Result<(), Failure> {
     let at = run_at(&args.run);
     let config = load_run(&at)?.config;
     processes.agree(&config, &at, args)?;
-    let device = device(&config, args.backend.as_deref())?;
-    let run = args.checkpoint.open(&at, &device.device)?;
+    let run = args.open.open(&at, &config)?;
     match (args.split, &args.input) {
         (Some(split), _) => for_split(&*run, On::Split(split as usize), args),
         (None, input) => for_input(&*run, input.as_deref().unwrap_or_default(), args),

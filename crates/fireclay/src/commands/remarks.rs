@@ -115,52 +115,56 @@ fn uncertainty(name: &str, report: &Report) -> Vec<String> {
 
 /// Coverage by class, and answers that are not in their own set.
 fn beside_coverage(name: &str, found: &Coverage) -> Vec<String> {
-    let mut lines = Vec::new();
-    let measured = |class: &ClassCoverage| {
-        let rate = class.measured?;
-        let share = 100.0 * rate.value;
-        let always = if class.least == 0.0 {
-            ", in every set"
-        } else {
-            ""
-        };
-        Some(format!(
-            "{:?} {share:.1} % of {} rows{always}",
-            class.class, rate.n
-        ))
-    };
-    // Those that are covered least come first, so that many classes hide none of them.
-    let value = |class: &&ClassCoverage| class.measured.map_or(1.0, |rate| rate.value);
-    let mut classes: Vec<&ClassCoverage> = found.by_class.iter().collect();
-    classes.sort_by(|a, b| value(a).total_cmp(&value(b)));
-    let shown: Vec<String> = classes.iter().copied().filter_map(measured).collect();
-    if !shown.is_empty() {
-        let rest = match shown.len().saturating_sub(SHOWN) {
-            0 => String::new(),
-            rest => format!(" and {rest} classes that are covered more often"),
-        };
-        let is_below =
-            |class: &&&ClassCoverage| class.measured.is_some_and(|rate| rate.high < found.stated);
-        let below = classes.iter().find(is_below);
-        let below = below.filter(|_| found.method == ConformalMethod::Lac);
-        let remedy = below.map_or(
-            "",
-            |_| "; task.coverage_by_class = true states the coverage of every class",
-        );
-        let shown = shown.iter().take(SHOWN).cloned().collect::<Vec<_>>();
-        lines.push(format!(
-            "coverage by class on {name}: {}{rest}{remedy}",
-            shown.join(", ")
-        ));
-    }
     let outside = found.outside.filter(|outside| *outside > 0.0);
-    lines.extend(outside.map(|outside| {
+    let outside = outside.map(|outside| {
         format!(
             "{:.1} % of the predictions on {name} are not in their own set: the set is made of probabilities alone, and can be empty or hold another class than a threshold decides for",
             100.0 * outside
         )
-    }));
-    lines
+    });
+    by_class(name, found).into_iter().chain(outside).collect()
+}
+
+/// How often the sets hold each class. Those that are covered least come first, so that many classes hide none
+/// of them.
+fn by_class(name: &str, found: &Coverage) -> Option<String> {
+    let value = |class: &&ClassCoverage| class.measured.map_or(1.0, |rate| rate.value);
+    let mut classes: Vec<&ClassCoverage> = found.by_class.iter().collect();
+    classes.sort_by(|a, b| value(a).total_cmp(&value(b)));
+    let lines = classes.iter().copied().filter_map(measured);
+    let lines: Vec<String> = lines.collect();
+    if lines.is_empty() {
+        return None;
+    }
+    let rest = match lines.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        rest => format!(" and {rest} classes that are covered more often"),
+    };
+    let is_below = |class: &ClassCoverage| class.measured.is_some_and(|it| it.high < found.stated);
+    let helps = found.method == ConformalMethod::Lac && classes.into_iter().any(is_below);
+    let remedy = match helps {
+        true => "; task.coverage_by_class = true states the coverage of every class",
+        false => "",
+    };
+    let shown = lines.into_iter().take(SHOWN).collect::<Vec<_>>();
+    let shown = shown.join(", ");
+    Some(format!(
+        "coverage by class on {name}: {shown}{rest}{remedy}"
+    ))
+}
+
+/// How often the sets hold a class that has rows.
+fn measured(class: &ClassCoverage) -> Option<String> {
+    let rate = class.measured?;
+    let share = 100.0 * rate.value;
+    let always = match class.least == 0.0 {
+        true => ", in every set",
+        false => "",
+    };
+    Some(format!(
+        "{:?} {share:.1} % of {} rows{always}",
+        class.class, rate.n
+    ))
 }
 
 /// From where to where an interval goes.

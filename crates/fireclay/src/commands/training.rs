@@ -1,11 +1,11 @@
 //! What `train` and `resume` say before and after a training.
 
-use std::collections::BTreeMap;
+mod metrics;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use burn::train::Interrupter;
-use fireclay_metrics::{Baseline, Report as Evaluation};
 use fireclay_plan::PLANNER;
 use fireclay_run::config::{Loaded, ReportConfig, RunConfig};
 use fireclay_run::workload::WorkloadWords;
@@ -17,7 +17,6 @@ use fireclay_train::{RunFolder, StopReason};
 use fireclay_watch::Control;
 use serde_json::json;
 
-use super::remarks::remarks;
 use super::report::about;
 use super::spent::{epochs, spent, whose};
 use super::watch::serve;
@@ -26,7 +25,6 @@ use crate::beat::{Beat, Doing};
 use crate::cluster::Processes;
 use crate::failure::Failure;
 use crate::progress::{ShowArgs, watch};
-use crate::screen::Screen;
 use crate::signals::stop_on_signal;
 use crate::text::{number, prose, say, tell};
 
@@ -261,69 +259,6 @@ impl Report {
             let folder = typed(&outcome.folder);
             say!("{verb:8} fireclay {}", next.replace("{}", &folder));
         }
-    }
-
-    /// One row for each split and one for the baseline, one column for each metric.
-    fn metrics(&self, outcome: &Outcome) -> String {
-        let reports = outcome.evaluation.values();
-        let has = |name: &&str| reports.clone().any(|r| r.metrics.contains_key(*name));
-        let headline = self.config.task.facts().headline.iter();
-        let names: Vec<&str> = headline.copied().filter(has).collect();
-        let mut rows = vec![vec![String::new(), self.words.samples.into()]];
-        rows[0].extend(names.iter().map(|name| (*name).to_owned()));
-        let values = |metrics: &BTreeMap<String, f64>| -> Vec<String> {
-            let value = |name: &&str| {
-                metrics
-                    .get(*name)
-                    .map_or("-".into(), |value| number(*value))
-            };
-            names.iter().map(value).collect()
-        };
-        for (split, count) in &self.rows {
-            let mut row = vec![(*split).to_owned(), count.to_string()];
-            let report = outcome.evaluation.get(*split);
-            row.extend(
-                report
-                    .map(|report| values(&report.metrics))
-                    .unwrap_or_default(),
-            );
-            rows.push(row);
-        }
-        if let Some((_, baseline)) = self.baseline(outcome) {
-            let mut row = vec!["baseline".to_owned(), String::new()];
-            row.extend(values(&baseline.metrics));
-            rows.push(row);
-        }
-        Screen::out().table(&rows)
-    }
-
-    /// What is to be said of the table.
-    fn remarks(&self, outcome: &Outcome) -> Vec<String> {
-        let baseline = self.baseline(outcome).map(|(split, baseline)| {
-            format!("baseline: {}; on the {split} split", baseline.answer)
-        });
-        let reports = self.rows.iter().filter_map(|(split, _)| {
-            let report = outcome.evaluation.get(*split)?;
-            Some((*split, report))
-        });
-        let reports: Vec<_> = reports.collect();
-        baseline.into_iter().chain(remarks(&reports)).collect()
-    }
-
-    /// The last split that was evaluated.
-    fn last<'a>(&self, outcome: &'a Outcome) -> Option<(&'static str, &'a Evaluation)> {
-        let splits = self.rows.iter().rev();
-        let mut found =
-            splits.filter_map(|(split, _)| Some((*split, outcome.evaluation.get(*split)?)));
-        found.next()
-    }
-
-    /// The baseline of the last split that has one, and the split.
-    fn baseline<'a>(&self, outcome: &'a Outcome) -> Option<(&'static str, &'a Baseline)> {
-        self.rows.iter().rev().find_map(|(split, _)| {
-            let report = outcome.evaluation.get(*split)?;
-            Some((*split, report.baseline.as_ref()?))
-        })
     }
 }
 

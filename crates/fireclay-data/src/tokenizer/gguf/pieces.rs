@@ -33,9 +33,25 @@ pub(super) fn json(file: &Gguf, tokens: &Tokens<'_>) -> Result<Value, String> {
         "end_of_word_suffix": null, "fuse_unk": true, "byte_fallback": true, "ignore_merges": false,
         "vocab": tokens.vocabulary()?, "merges": merges(file, tokens)?,
     });
-    let replaced = json!({ "type": "Replace", "pattern": { "String": " " }, "content": SPACE });
+    let parts = [
+        ("normalizer", normalizer(prefix)),
+        ("pre_tokenizer", Value::Null),
+        ("decoder", decoder(prefix)),
+        ("model", model),
+    ];
+    document(file, tokens, true, parts)
+}
+
+/// Writes spaces as pieces have them, with one before the text where it begins with a `prefix`.
+fn normalizer(prefix: bool) -> Value {
     let prepended = prefix.then(|| json!({ "type": "Prepend", "prepend": SPACE }));
+    let replaced = json!({ "type": "Replace", "pattern": { "String": " " }, "content": SPACE });
     let normalizers: Vec<Value> = prepended.into_iter().chain([replaced]).collect();
+    json!({ "type": "Sequence", "normalizers": normalizers })
+}
+
+/// The reverse.
+fn decoder(prefix: bool) -> Value {
     let decoders = [
         json!({ "type": "Replace", "pattern": { "String": SPACE }, "content": " " }),
         json!({ "type": "ByteFallback" }),
@@ -44,19 +60,7 @@ pub(super) fn json(file: &Gguf, tokens: &Tokens<'_>) -> Result<Value, String> {
     let stripped =
         prefix.then(|| json!({ "type": "Strip", "content": " ", "start": 1, "stop": 0 }));
     let decoders: Vec<Value> = decoders.into_iter().chain(stripped).collect();
-    let parts = [
-        (
-            "normalizer",
-            json!({ "type": "Sequence", "normalizers": normalizers }),
-        ),
-        ("pre_tokenizer", Value::Null),
-        (
-            "decoder",
-            json!({ "type": "Sequence", "decoders": decoders }),
-        ),
-        ("model", model),
-    ];
-    document(file, tokens, true, parts)
+    json!({ "type": "Sequence", "decoders": decoders })
 }
 
 /// What stands for a space.

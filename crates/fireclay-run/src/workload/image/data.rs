@@ -8,7 +8,7 @@ use fireclay_data::arrow::array::{ArrayRef, StringArray};
 use fireclay_data::{DataError, ImageData, ImageDataConfig, Labels, Note, TargetKind};
 
 use super::super::Shown;
-use super::super::dataset::{Columns, Dataset, constant, counts};
+use super::super::dataset::{Columns, Dataset, counts};
 use crate::artifacts::PREPROCESS;
 use crate::config::{DataSection, ImageSource};
 use crate::config::{Located, split_key};
@@ -93,10 +93,6 @@ impl Dataset for ImageData {
 
     fn labels(&self, split: usize) -> Option<&Labels> {
         Some([&self.train, &self.valid, &self.test][split].labels())
-    }
-
-    fn constant_target(&self) -> Option<f64> {
-        constant(self.train.labels())
     }
 
     fn preprocess(&self) -> Vec<(&'static str, String)> {

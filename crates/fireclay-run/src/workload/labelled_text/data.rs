@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use fireclay_data::{DataError, Labels, Note, TargetKind, TextTableData, Tokenizer};
 
 use super::super::Shown;
-use super::super::dataset::{Columns, Dataset, constant, counts, hashes_of};
+use super::super::dataset::{Columns, Dataset, counts, hashes_of};
 use crate::artifacts::{PREPROCESS, TOKENIZER};
 use crate::config::{DataSection, NeedsTokenizer, TextTableSource};
 use crate::config::{Located, carry, split_key};
@@ -87,10 +87,6 @@ impl Dataset for TextTableData {
 
     fn labels(&self, split: usize) -> Option<&Labels> {
         Some([&self.train, &self.valid, &self.test][split].labels())
-    }
-
-    fn constant_target(&self) -> Option<f64> {
-        constant(self.train.labels())
     }
 
     fn preprocess(&self) -> Vec<(&'static str, String)> {

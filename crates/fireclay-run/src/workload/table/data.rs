@@ -7,7 +7,7 @@ use fireclay_data::{
     DataError, Labels, Note, Preprocess, Role, TableConfig, TableData, TargetKind, role,
 };
 
-use super::super::dataset::{Columns, Dataset, constant, hashes_of};
+use super::super::dataset::{Columns, Dataset, hashes_of};
 use crate::artifacts::PREPROCESS;
 use crate::config::{DataSection, TableSource};
 use crate::config::{Located, carry, split_key};
@@ -111,10 +111,6 @@ impl Dataset for TableData {
 
     fn labels(&self, split: usize) -> Option<&Labels> {
         Some(&[&self.train, &self.valid, &self.test][split].labels)
-    }
-
-    fn constant_target(&self) -> Option<f64> {
-        constant(&self.train.labels)
     }
 
     fn preprocess(&self) -> Vec<(&'static str, String)> {

@@ -33,10 +33,8 @@ pub(super) fn below(
         read.map_err(|source| DataError::read(path, source))?;
         Ok::<_, DataError>(line)
     };
-    let mut above = Vec::new();
-    for _ in 0..count {
-        above.push(line()?);
-    }
+    let lines = (0..count).map(|_| line());
+    let mut above = lines.collect::<Result<Vec<_>, _>>()?;
     let wanted = wanted(options);
     if above.is_empty() || wanted.is_empty() || !dialect.has_header() {
         let note = None;
@@ -45,9 +43,8 @@ pub(super) fn below(
     let first = line()?;
     let is_header = |line: &Vec<u8>| {
         let names = names(line, dialect, path);
-        wanted
-            .iter()
-            .all(|wanted| names.iter().any(|name| name == wanted))
+        let mut wanted = wanted.iter();
+        wanted.all(|wanted| names.iter().any(|name| name == wanted))
     };
     let header = above.iter().position(is_header);
     let header = header.filter(|_| !is_header(&first));
