@@ -142,8 +142,8 @@ def exchange(args):
     """Times the exchange of gradients of several sizes."""
     print("numbers   world   step ms   exchange ms")
     with tempfile.TemporaryDirectory() as folder:
-        for width in (512, 1024, 2048, 4096):
-            config = table(folder, [width, width], 12, 4, "sgd")
+        for width in (256, 512, 1024, 2048, 4096):
+            config = table(folder, [width, width], 20, 4, "sgd")
             for world in (1, 2, 4):
                 found = train(args, world, config, f"{folder}/{width}-{world}", "-q")
                 cost = found["cost"]

@@ -228,8 +228,15 @@ impl Hardware {
             false => sharding.map(|parts| self.seconds_shared(estimate, grounds, parts)),
         };
         let copies = sharding.map_or(1, |sharding| sharding.data);
-        let exchange = network
-            .map(|network| network.exchange(estimate.trainable, copies, estimate.shares_optimizer));
+        // With `[cluster]` gradients are exchanged after each micro-batch; else as if larger batches took their place.
+        let times = match estimate.processes {
+            1 => 1,
+            _ => estimate.length.accumulation,
+        };
+        let exchange = network.map(|network| {
+            let once = network.exchange(estimate.trainable, copies, estimate.shares_optimizer);
+            times as f64 * once
+        });
         let step = step.map(|step| step + exchange.unwrap_or(0.0));
         let hours = step.zip(estimate.length.steps);
         let hours = hours.map(|(step, steps)| steps as f64 * step / 3600.0);
