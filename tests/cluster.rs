@@ -135,7 +135,8 @@ fn processes_that_cannot_find_each_other_do_not_train() {
     );
     // What writes nothing is no harm, and a number without a rank is a leftover of another program.
     assert_eq!(with(&by_mpirun, "schema").code, 0);
-    assert_eq!(with(&[("PMI_SIZE", "4")], "export nothing").code, 1);
+    let ran = with(&[("PMI_SIZE", "4")], "export nothing");
+    assert!(!ran.err.contains("mpiexec"), "{}", ran.err);
     // One of them says it.
     let third = [("OMPI_COMM_WORLD_SIZE", "4"), ("OMPI_COMM_WORLD_RANK", "2")];
     let ran = with(&third, "train run.toml -q");
@@ -423,10 +424,14 @@ fn evaluations_and_answers_are_shared_out() {
                 same_answers(
                     &project,
                     &program,
-                    "predict runs/run/1 data.csv",
+                    "predict runs/run/1 datasets/breast-cancer/data.csv",
                     "rows.csv",
                 );
-                same_output(&project, &program, "predict runs/run/1 data.csv -o -");
+                same_output(
+                    &project,
+                    &program,
+                    "predict runs/run/1 datasets/breast-cancer/data.csv -o -",
+                );
             }
             "a translation" => {
                 same_answers(
@@ -468,15 +473,4 @@ fn a_shared_out_optimizer_ends_with_the_same_bits() {
             &format!("{what}, resumed"),
         );
     }
-}
-
-#[test]
-fn a_run_goes_on_by_itself_with_another_timeout() {
-    let project = Project::with(&in_parts(&table(), 2));
-    project.ok("train run.toml -q");
-    fs::remove_dir_all(newest(&project, "runs/run/1")).unwrap();
-    unseal(&project, "runs/run/1");
-    let ran = project.ok("train run.toml -q --resume auto --set cluster.timeout=30");
-    assert!(ran.err.contains("resumes"), "{}", ran.err);
-    assert!(!project.path("runs/run/2").exists(), "{}", ran.err);
 }

@@ -232,7 +232,8 @@ fn processes_share_what_the_optimizer_remembers_and_exchange_gradients() {
     let config = EVERYTHING.replace("norm = \"batch\"", "norm = \"layer\"");
     let cluster = "[cluster]\nparts = 4\nshard_optimizer = true\n";
     let project = Project::with(&format!("{config}\n{cluster}"));
-    let plan = |more: &str| project.ok_json(&format!("plan run.toml --json --on h100 {more}"));
+    let plan =
+        |more: &str| project.ok_json(format!("plan run.toml --json --on h100 {more}").trim_end());
     let memory = |more: &str, name: &str| {
         let plan = plan(more);
         plan["plan"]["memory"][name].as_u64().unwrap()

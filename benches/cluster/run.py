@@ -103,7 +103,7 @@ def kills(args):
     """Kills a random process at a random time, and resumes with a random number of them."""
     choose = random.Random(args.seed)
     with tempfile.TemporaryDirectory() as folder:
-        config = args.config or table(folder, [64, 64], 1500, 32)
+        config = args.config or table(folder, [64, 64], 600, 32)
         whole = train(args, 1, config, f"{folder}/whole", "-q")
         expected, seconds = hashes(whole["run"]), whole["cost"]["seconds"]
         print(f"one process: {seconds:.1f} s, {expected}", flush=True)

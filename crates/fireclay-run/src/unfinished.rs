@@ -133,3 +133,21 @@ fn has_same_bytes(run: &Path, config: &RunConfig) -> bool {
     known.sort();
     hashes == known
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_processes_work_together_makes_no_other_run() {
+        let settled = |path: &str| {
+            is_settled(&Difference {
+                path: path.to_owned(),
+                was: Some(json!(600)),
+                now: Some(json!(30)),
+            })
+        };
+        assert!(settled("cluster.timeout") && settled("cluster.shard_optimizer"));
+        assert!(!settled("cluster.parts") && !settled("train.batch_size"));
+    }
+}
