@@ -239,7 +239,12 @@ fn processes_share_what_the_optimizer_remembers_and_exchange_gradients() {
         plan["plan"]["memory"][name].as_u64().unwrap()
     };
     let optimizer = |more: &str| memory(more, "optimizer");
-    assert_eq!(optimizer("--devices 4"), optimizer("").div_ceil(4));
+    // The largest matrix, 16 by 30 of 866 numbers, has one owner.
+    let (share, whole) = (optimizer("--devices 4"), optimizer(""));
+    assert!(
+        share > whole / 2 && share < 3 * whole / 5,
+        "{share} of {whole}"
+    );
     assert_eq!(
         optimizer("--devices 4 --set cluster.shard_optimizer=false"),
         optimizer("")

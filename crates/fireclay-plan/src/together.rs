@@ -30,6 +30,22 @@ impl Estimator {
         self.processes > 1 && cluster.is_some_and(|cluster| cluster.shard_optimizer)
     }
 
+    /// What of `remembered` the process keeps that has most: whole parameters have owners, the largest first to whoever has
+    /// the fewest numbers, as in `cluster/owners.rs` of fireclay-train.
+    pub(crate) fn largest_share(&self, remembered: u64) -> u64 {
+        let mut sizes: Vec<u64> = self.trained().collect();
+        sizes.sort_unstable_by(|one, other| other.cmp(one));
+        let mut owned = vec![0_u64; self.processes];
+        for size in sizes {
+            if let Some(fewest) = owned.iter_mut().min() {
+                *fewest += size;
+            }
+        }
+        let (most, all) = (owned.iter().max(), owned.iter().sum::<u64>());
+        let share = most.map_or(1.0, |most| *most as f64 / all.max(1) as f64);
+        (remembered as f64 * share) as u64
+    }
+
     /// Levels of the tree that the gradients of the parts of this process are added up.
     pub(crate) fn levels(&self) -> u64 {
         let parts = self

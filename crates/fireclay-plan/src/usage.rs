@@ -37,7 +37,7 @@ impl Estimator {
         let weights = NUMBER * tensors.iter().map(TensorShape::count).sum::<u64>();
         let gradients = NUMBER * self.trained().sum::<u64>();
         let optimizer = match self.shares_optimizer() {
-            true => self.remembered().div_ceil(self.processes as u64),
+            true => self.largest_share(self.remembered()),
             false => self.remembered(),
         };
         let average = self.config.train.ema_decay.map_or(0, |_| weights);
@@ -79,7 +79,7 @@ impl Estimator {
     }
 
     /// The numbers of each tensor that is trained.
-    fn trained(&self) -> impl Iterator<Item = u64> {
+    pub(crate) fn trained(&self) -> impl Iterator<Item = u64> {
         let tensors = self.subject.tensors.iter();
         let trained = tensors.filter(|tensor| tensor.trainable);
         trained.map(TensorShape::count)
