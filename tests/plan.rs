@@ -254,7 +254,7 @@ fn processes_share_what_the_optimizer_remembers_and_exchange_gradients() {
     assert_eq!(saved("--devices 4"), saved(""));
     // One process computes as many parts at once as it has cores, however many there are.
     let parts = |parts: usize| {
-        let sets = format!("--set train.batch_size=256 --set cluster.parts={parts}");
+        let sets = format!("--set train.batch_size=128 --set cluster.parts={parts}");
         memory(&sets, "activations")
     };
     let cores = std::thread::available_parallelism()
