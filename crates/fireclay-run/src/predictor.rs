@@ -12,6 +12,7 @@ use crate::answer::Answers;
 use crate::postprocess::Postprocess;
 use crate::shuffled::shuffled;
 use crate::task::{Batch, Input, Network};
+use fireclay_train::cluster::{company, each_in_company};
 use fireclay_train::loader::{Order, OrderedLoader, Samples, Share};
 use fireclay_train::workers::{self, each_in_order};
 
@@ -26,7 +27,7 @@ pub struct Pass {
 }
 
 impl Pass {
-    /// Gives all samples in their order.
+    /// Gives all samples in their order; of several processes that pass over them together, each gets its batches.
     pub(crate) fn loader<S: Samples>(self, samples: S, device: &Device) -> OrderedLoader<S> {
         let order = Order {
             seed: 0,
@@ -35,7 +36,8 @@ impl Pass {
             drop_last: false,
             share: Share::WHOLE,
         };
-        OrderedLoader::new(Arc::new(samples), order, self.threads, device.clone())
+        let loader = OrderedLoader::new(Arc::new(samples), order, self.threads, device.clone());
+        loader.only(company())
     }
 }
 
@@ -170,7 +172,8 @@ impl<N: Network> Predictor<N> {
         self.answer.meaning().numbers(outputs)
     }
 
-    /// The numbers that answers for all of `samples` are made of, in their order, with the targets.
+    /// The numbers that answers for all of `samples` are made of, in their order, with the targets. Several processes
+    /// share the batches out.
     ///
     /// # Errors
     ///
@@ -185,19 +188,16 @@ impl<N: Network> Predictor<N> {
         let work = |(model, batch): (N, Batch<N::Input>)| {
             (model.forward(batch.input), batch.labelled.truth)
         };
-        each_in_order(
-            workers::count(&self.device),
-            batches,
-            work,
-            |(outputs, part)| {
-                raw.extend(self.numbers(&outputs));
-                match &mut truth {
-                    None => truth = Some(part),
-                    Some(truth) => truth.append(part),
-                }
-                Ok(())
-            },
-        )?;
+        let taken = |(outputs, part)| (self.numbers(&outputs), part);
+        let put = |(numbers, part): (Vec<f64>, Labels)| {
+            raw.extend(numbers);
+            match &mut truth {
+                None => truth = Some(part),
+                Some(truth) => truth.append(part),
+            }
+            Ok::<_, DatasetError>(())
+        };
+        each_in_company(workers::count(&self.device), batches, work, taken, put)?;
         let truth = truth.unwrap_or_else(|| self.answer.meaning().no_labels());
         Ok((raw, truth))
     }

@@ -5,6 +5,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use fireclay_data::DataError;
+use fireclay_train::cluster::company;
 use fireclay_train::files::Output;
 use fireclay_train::run_folder;
 use fireclay_train::scratch::Scratch;
@@ -34,6 +35,12 @@ impl InputTable {
             return Ok(Self { path, piped: None });
         }
         refuse_devices(Path::new(given))?;
+        if company().world > 1 {
+            return Err(RunError::Usage(
+                "what comes through a pipe is there for one process alone; several need a file that all of them read"
+                    .into(),
+            ));
+        }
         let (name, mut reader): (String, Box<dyn Read>) = match given {
             STANDARD => ("standard input".into(), Box::new(io::stdin().lock())),
             path => (
@@ -170,6 +177,14 @@ pub(super) fn through<T>(
     };
     sent.map_err(|source| run_folder::io("write", name, source))?;
     Ok(written)
+}
+
+/// Lets `write` write a file that nobody reads: another process writes the same.
+pub(super) fn nowhere<T>(write: impl FnOnce(Output) -> Result<T, RunError>) -> Result<T, RunError> {
+    let folder = scratch()?;
+    let part = folder.path().join("answers");
+    let created = Output::create(&part);
+    write(created.map_err(|source| run_folder::io("create", &part, source))?)
 }
 
 /// A folder that is gone at the end.

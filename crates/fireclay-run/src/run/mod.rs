@@ -26,6 +26,7 @@ use crate::generate::Writer;
 use crate::predictor::Differentiable;
 use crate::task::Input;
 use fireclay_metrics::Report;
+use serde::{Deserialize, Serialize};
 
 /// Metrics by split: `evaluation.json`.
 pub type Evaluations = BTreeMap<String, Report>;
@@ -222,7 +223,7 @@ pub struct Evaluated {
 }
 
 /// Answers for some rows.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Answered {
     /// The answers, row by row.
     pub answers: Answers,
