@@ -124,21 +124,34 @@ fn processes_that_cannot_find_each_other_do_not_train() {
     let ran = with(&by_mpirun, "train run.toml -q");
     ran.refused(2, &["mpirun has started 4 processes"]);
     let ran = with(&by_mpirun, "evaluate runs/run/1");
+    ran.refused(2, &["mpirun has started 4 processes", "no MPI"]);
+    let ran = with(&by_mpirun, "export runs/run/1 -o out");
     ran.refused(
         2,
         &[
             "mpirun has started 4 processes",
-            "`train` and `resume` alone",
+            "`train`, `resume`, `evaluate` and `predict` alone",
         ],
     );
+    // What writes nothing is no harm, and a number without a rank is a leftover of another program.
+    assert_eq!(with(&by_mpirun, "schema").code, 0);
+    let ran = with(&[("PMI_SIZE", "4")], "export nothing");
+    assert!(!ran.err.contains("mpiexec"), "{}", ran.err);
     // One of them says it.
     let third = [("OMPI_COMM_WORLD_SIZE", "4"), ("OMPI_COMM_WORLD_RANK", "2")];
     let ran = with(&third, "train run.toml -q");
     assert_eq!((ran.code, ran.err.as_str()), (2, ""));
-    let ran = with(&[("SLURM_NTASKS", "4")], "train run.toml -q");
+    let ran = with(&[("SLURM_STEP_NUM_TASKS", "4")], "train run.toml -q");
     ran.refused(2, &["Slurm has 4 tasks", "srun --mpi=pmix"]);
     assert!(!project.path("runs").exists(), "a run was begun");
-    let ran = with(&[("SLURM_NTASKS", "1")], "train run.toml -q");
+    let ran = with(&[("SLURM_NTASKS", "4")], "train run.toml -q");
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(
+        ran.err.contains("Slurm has 4 tasks for this job"),
+        "{}",
+        ran.err
+    );
+    let ran = with(&[("SLURM_STEP_NUM_TASKS", "1")], "train run.toml -q");
     assert_eq!(ran.code, 0, "{}", ran.err);
 }
 
@@ -357,5 +370,107 @@ fn a_process_that_is_killed_or_stopped_ends_all() {
             "resume runs/run/1 -q --set train.max_steps={more} --set lr_scheduler.warmup_steps=0"
         );
         ok(&project, &program, 2, &line);
+    }
+}
+
+/// What a command prints, in one process and in several.
+#[track_caller]
+fn same_output(project: &Project, program: &PathBuf, line: &str) {
+    let one = project.ok(line);
+    for world in [2, 3] {
+        let several = run(project, program, world, line);
+        assert_eq!(several.code, 0, "{line}\n{}", several.err);
+        assert_eq!(several.out, one.out, "{line} in {world} processes");
+        assert_eq!(several.err, one.err, "{line} in {world} processes");
+    }
+}
+
+/// The file that a command writes with `-o`, in one process and in several.
+#[track_caller]
+fn same_answers(project: &Project, program: &PathBuf, line: &str, name: &str) {
+    project.ok(&format!("{line} -o one-{name}"));
+    let one = fs::read(project.path(&format!("one-{name}"))).unwrap();
+    for world in [2, 3] {
+        let file = format!("in-{world}-{name}");
+        ok(project, program, world, &format!("{line} -o {file}"));
+        assert!(
+            fs::read(project.path(&file)).unwrap() == one,
+            "{line} in {world}"
+        );
+    }
+}
+
+#[test]
+fn evaluations_and_answers_are_shared_out() {
+    let Some(program) = with_mpi() else { return };
+    for (what, project) in projects() {
+        project.ok("train run.toml -q");
+        same_output(
+            &project,
+            &program,
+            "evaluate runs/run/1 --json --split train",
+        );
+        same_output(&project, &program, "evaluate runs/run/1 --checkpoint last");
+        if what != "a GPT" {
+            same_answers(
+                &project,
+                &program,
+                "predict runs/run/1 --split train",
+                "split.csv",
+            );
+        }
+        match what {
+            "a table" => {
+                same_answers(
+                    &project,
+                    &program,
+                    "predict runs/run/1 datasets/breast-cancer/data.csv",
+                    "rows.csv",
+                );
+                same_output(
+                    &project,
+                    &program,
+                    "predict runs/run/1 datasets/breast-cancer/data.csv -o -",
+                );
+            }
+            "a translation" => {
+                same_answers(
+                    &project,
+                    &program,
+                    "predict runs/run/1 train.de",
+                    "lines.txt",
+                );
+                same_output(&project, &program, "predict runs/run/1 train.de");
+            }
+            _ => {}
+        }
+        let mut other = mpirun(&project, &program, 1);
+        other
+            .args("evaluate runs/run/1 : -n 1".split(' '))
+            .arg(&program);
+        other.args("evaluate runs/run/1 --split valid".split(' '));
+        let ran = Ran::from(other.output().unwrap());
+        ran.refused(2, &["were not started alike", "arguments"]);
+    }
+}
+
+#[test]
+fn a_shared_out_optimizer_ends_with_the_same_bits() {
+    let Some(program) = with_mpi() else { return };
+    for (what, project) in projects() {
+        project.ok("train run.toml -q");
+        let line = "train run.toml -q --set cluster.shard_optimizer=true";
+        ok(&project, &program, 4, line);
+        assert_same(&project, ["runs/run/1", "runs/run/2"], what);
+        // It goes on where each process remembers everything.
+        fs::remove_dir_all(newest(&project, "runs/run/2")).unwrap();
+        unseal(&project, "runs/run/2");
+        let line = "resume runs/run/2 -q --set cluster.shard_optimizer=false";
+        ok(&project, &program, 2, line);
+        assert_same(
+            &project,
+            ["runs/run/1", "runs/run/2"],
+            &format!("{what}, resumed"),
+        );
     }
 }

@@ -1,7 +1,8 @@
 //! Each operation of the whole program on its files fails in turn, whoever makes it: the kernel asks before each
 //! (tests/failing/fails.c). docs/reliability.md says what is shown.
 //!
-//! Some of the operations are tried here; FIRECLAY_FAULTS=whole tries all of them.
+//! Some of the operations are tried here; FIRECLAY_FAULTS=whole tries all of them, and FIRECLAY_FAULTS=3/20 the third of
+//! twenty parts of all.
 #![cfg(target_os = "linux")]
 
 use std::collections::BTreeMap;
@@ -16,7 +17,7 @@ use tempfile::TempDir;
 
 use crate::interruptions::gpt;
 use crate::resume::{assert_same, results};
-use crate::support::{EVERYTHING, Project, Ran, root};
+use crate::support::{EVERYTHING, Project, Ran, root, share};
 
 /// EIO, ENOSPC, EDQUOT and EMFILE.
 const ERRORS: [i32; 4] = [5, 28, 122, 24];
@@ -361,10 +362,9 @@ impl Training {
 
 /// What is tried of so many operations: one of them fails, or all from it on.
 fn faults(all: usize, of: &'static str, stride: usize) -> Vec<Fault> {
-    let is_whole = std::env::var_os("FIRECLAY_FAULTS").is_some_and(|word| word == "whole");
-    let stride = if is_whole { 1 } else { stride };
+    let (first, stride) = share().unwrap_or((0, stride));
     let each = |lasts| {
-        (0..all)
+        (first..all)
             .step_by(stride)
             .map(move |at| Fault { at, of, lasts })
     };

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::resume::kill;
-use crate::support::{EVERYTHING, Project, Ran, poem, wait_until};
+use crate::support::{EVERYTHING, Project, Ran, poem, share, wait_until};
 
 const GPT: &str = r#"
 [device]
@@ -100,6 +100,11 @@ fn tokenizers_that_mean_harm_are_refused() {
                    "single": [{"SpecialToken": {"id": "<x>", "type_id": 0}}]}}),
             "tokenizer",
         ),
+        (
+            json!({"post_processor": {"type": "TemplateProcessing", "pair": [],
+                   "single": vec![json!({"Sequence": {"id": "A", "type_id": 0}}); 100_000], "special_tokens": {}}}),
+            "100000 parts",
+        ),
         // What would fill the memory.
         (json!({"model.vocab": {"a": 1_000_000_000}}), "1000000000"),
         (
@@ -160,7 +165,11 @@ fn devices_and_pipes_are_no_weights_no_tokenizers_and_no_images() {
     project.refused("check run.toml", 2, &["no plain file", "tokenizer.json"]);
     fs::remove_file(&json).unwrap();
     project.write("tokenizer.json", &tokenizer(&json!({})));
-    make_pipe(&project.path("tokenizer_config.json"));
+    let beside = project.path("tokenizer_config.json");
+    make_pipe(&beside);
+    let words = ["no plain file", "tokenizer_config.json"];
+    project.refused("check run.toml", 2, &words);
+    fs::remove_file(&beside).unwrap();
     project.ok("check run.toml");
     assert!(start.elapsed() < Duration::from_secs(60));
 }
@@ -194,11 +203,10 @@ fn special_files_in_a_run_hang_nothing() {
         .map(|entry| entry.unwrap().path());
     let files: Vec<_> = entries.filter(|path| path.is_file()).collect();
     assert!(files.len() > 8, "{files:?}");
-    // Some here, and all where FIRECLAY_FAULTS=whole asks for it.
-    let is_whole = std::env::var_os("FIRECLAY_FAULTS").is_some_and(|word| word == "whole");
-    let stride = if is_whole { 1 } else { 4 };
+    // Some here, and all or a part of all where FIRECLAY_FAULTS asks for it.
+    let (first, stride) = share().unwrap_or((0, 4));
     // What hangs takes longer than either; beside all other tests on two cores, what does not may take a while.
-    let longest = if is_whole { 10 } else { 60 };
+    let longest = if share().is_some() { 10 } else { 60 };
     // Of address space, in KiB: far above what threads and allocators reserve and never use, far below a terabyte.
     let most = 16 << 20;
     let kinds: [fn(&Path); 3] = [
@@ -215,7 +223,8 @@ fn special_files_in_a_run_hang_nothing() {
     copy("runs", "whole");
     for (number, file) in files.iter().enumerate() {
         for (kind, make) in kinds.iter().enumerate() {
-            for line in ASKED.iter().skip((number + kind) % stride).step_by(stride) {
+            let skipped = (number + kind + first) % stride;
+            for line in ASKED.iter().skip(skipped).step_by(stride) {
                 fs::rename(file, &aside).unwrap();
                 make(file);
                 let limited = format!("ulimit -v {most}; exec timeout -s KILL {longest} $F {line}");
@@ -239,6 +248,82 @@ fn special_files_in_a_run_hang_nothing() {
             }
         }
     }
+}
+
+/// What may be named on the command line, as `X`.
+const NAMED: [&str; 20] = [
+    "predict runs/run/1 X.csv -o out.csv",
+    "evaluate runs/run/1 --data X.csv",
+    "explain runs/run/1 datasets/breast-cancer/data.csv --rows 2 --background X.csv -o why",
+    "init X.csv",
+    "init datasets/iris/data.csv X.csv",
+    "check X",
+    "check run.toml --set data.path=X.csv",
+    "check text.toml --set data.path=X",
+    "compare runs/run/1 X",
+    "runs X",
+    "resume X",
+    "serve X --port 0",
+    "generate X -p a",
+    "report runs/run/1 --drift X",
+    "serve runs/run/1 --port 0 --token-file X",
+    "serve runs/run/1 --port 0 --tls-cert X --tls-key X",
+    "plan run.toml --hardware X",
+    "report runs/run/1 -o X",
+    "compare runs/run/1 runs/run/1 --html X",
+    "generate runs/run/1 --prompts X",
+];
+
+/// A pipe without another end, a device without an end, a terabyte of nothing.
+#[test]
+fn special_files_on_the_command_line_hang_nothing() {
+    let project = Project::with(EVERYTHING);
+    project.write("text.toml", &GPT.replace("poem.txt", "X"));
+    project.write("tokenizer.json", &tokenizer(&json!({})));
+    project.ok("train run.toml -q --set train.epochs=1");
+    let kinds: [fn(&Path); 3] = [
+        make_pipe,
+        |path| symlink("/dev/zero", path).unwrap(),
+        |path| fs::File::create(path).unwrap().set_len(1 << 40).unwrap(),
+    ];
+    for (kind, make) in kinds.iter().enumerate() {
+        for line in NAMED {
+            let name = if line.contains("X.csv") { "X.csv" } else { "X" };
+            make(&project.path(name));
+            // Half of it is address space that threads and allocators reserve.
+            let limited = format!("ulimit -v 16777216; exec timeout -s KILL 60 $F {line}");
+            let output = Command::new("bash")
+                .args(["-c", &limited])
+                .env("F", env!("CARGO_BIN_EXE_fireclay"))
+                .env("TMPDIR", project.path(""))
+                .current_dir(project.path(""))
+                .output();
+            let ran = Ran::from(output.unwrap());
+            let when = format!("{line}, {kind}: {} {}", ran.code, ran.err);
+            assert!((0..=2).contains(&ran.code), "{when}");
+            assert!(!ran.err.contains("panicked"), "{when}");
+            assert!(!ran.err.contains("no memory"), "{when}");
+            let writes = line.ends_with("-o X") || line.ends_with("--html X");
+            assert!(ran.code != 0 || writes && kind > 0, "{when}");
+            assert_eq!(ran.code != 0, ran.err.contains("error"), "{when}");
+            fs::remove_file(project.path(name)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn what_would_take_long_to_build_is_refused() {
+    let project = Project::with(EVERYTHING);
+    let widths = "8,".repeat(2000);
+    for verb in ["check", "plan", "train"] {
+        let line = format!("{verb} run.toml --set model.hidden=[{widths}8]");
+        project.refused(&line, 2, &["hidden", "at most 1000", "2001"]);
+    }
+    let project = Project::with(GPT);
+    project.write("poem.txt", &poem());
+    project.write("tokenizer.json", &tokenizer(&json!({})));
+    let line = "plan run.toml --set model.context_length=16777216";
+    project.refused(line, 2, &["context_length", "at most 1048576"]);
 }
 
 #[test]

@@ -226,3 +226,70 @@ fn bad_requests_are_refused() {
     let ran = project.run(&format!("{iris} --hardware hardware.toml"));
     ran.refused(2, &["hardware.toml"]);
 }
+
+#[test]
+fn processes_share_what_the_optimizer_remembers_and_exchange_gradients() {
+    let config = EVERYTHING.replace("norm = \"batch\"", "norm = \"layer\"");
+    let cluster = "[cluster]\nparts = 4\nshard_optimizer = true\n";
+    let project = Project::with(&format!("{config}\n{cluster}"));
+    let plan =
+        |more: &str| project.ok_json(format!("plan run.toml --json --on h100 {more}").trim_end());
+    let memory = |more: &str, name: &str| {
+        let plan = plan(more);
+        plan["plan"]["memory"][name].as_u64().unwrap()
+    };
+    let optimizer = |more: &str| memory(more, "optimizer");
+    // The largest matrix, 16 by 30 of 866 numbers, has one owner.
+    let (share, whole) = (optimizer("--devices 4"), optimizer(""));
+    assert!(
+        share > whole / 2 && share < 3 * whole / 5,
+        "{share} of {whole}"
+    );
+    assert_eq!(
+        optimizer("--devices 4 --set cluster.shard_optimizer=false"),
+        optimizer("")
+    );
+    // What is on disk is whole.
+    let saved = |more: &str| plan(more)["plan"]["checkpoint_bytes"].as_u64().unwrap();
+    assert_eq!(saved("--devices 4"), saved(""));
+    // One process computes as many parts at once as it has cores, however many there are.
+    let parts = |parts: usize| {
+        let sets = format!("--set train.batch_size=128 --set cluster.parts={parts}");
+        memory(&sets, "activations")
+    };
+    let cores = std::thread::available_parallelism()
+        .unwrap()
+        .get()
+        .next_power_of_two();
+    assert!(
+        parts(4 * cores) < parts(cores),
+        "{} {}",
+        parts(4 * cores),
+        parts(cores)
+    );
+    let exchange = |network: &str| {
+        let plan = plan(&format!("--devices 4 --network {network}"));
+        plan["hardware"][0]["exchange"].as_f64().unwrap()
+    };
+    assert!(
+        exchange("1Gbit") > exchange("100Gbit") && exchange("100Gbit") > exchange("100Gbit,5us")
+    );
+    let said = project
+        .ok("plan run.toml --devices 4 --network 100Gbit")
+        .out;
+    assert!(
+        said.contains("in each of 4 processes") && said.contains("exchange"),
+        "{said}"
+    );
+    project.refused(
+        "plan run.toml --devices 3",
+        2,
+        &["3 processes", "cluster.parts = 4"],
+    );
+    project.refused("plan run.toml --network 1Gbit", 2, &["--devices"]);
+    project.refused(
+        "plan run.toml --devices 4 --network fast",
+        2,
+        &["100Gbit,5us"],
+    );
+}

@@ -386,6 +386,17 @@ keep_last = 2
 every_steps = 1
 "#;
 
+/// Which faults are tried where FIRECLAY_FAULTS says it: the first one, and how many further on the next one is.
+pub fn share() -> Option<(usize, usize)> {
+    let word = std::env::var("FIRECLAY_FAULTS").ok()?;
+    if word == "whole" {
+        return Some((0, 1));
+    }
+    let (part, parts) = word.split_once('/').expect("whole, or a part such as 3/20");
+    let part: usize = part.parse().unwrap();
+    Some((part - 1, parts.parse().unwrap()))
+}
+
 /// Waits until something holds, a minute at most.
 pub fn wait_until(what: &str, holds: impl Fn() -> bool) {
     let begun = std::time::Instant::now();

@@ -16,7 +16,7 @@ pub enum TargetKind {
 }
 
 /// The targets of some samples.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Labels {
     /// Indices into the classes of the preprocessing.
     Classes(Vec<u32>),

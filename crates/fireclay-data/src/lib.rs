@@ -73,11 +73,11 @@ pub use self::prefetch::{Prefetch, PrefetchError, prefetch};
 pub use self::split::{SPLIT_NAMES, SplitConfig, Splits};
 pub use self::table::{
     Batch, Carried, CategoricalEncoding, ColumnConfig, ColumnKind, ColumnReport, DataReport,
-    Dialect, Duplicates, EncodedColumn, ExtraField, Features, Guess, GuessedColumn, LabelledGuess,
-    MissingTarget, NumberReading, NumericScaling, OddCells, Preprocess, ReadOptions, Role, Split,
-    SplitReport, Table, TableConfig, TableData, TableFormat, TableStream, TableWriter, TextGuess,
-    Unseen, check_columns, guess, guess_for, guess_texts, infer_kind, inspect, number_reading,
-    parquet_bytes, role, split, stream,
+    Dialect, Duplicates, EncodedColumn, ExtraField, Features, Guess, GuessedColumn, JsonRows,
+    LabelledGuess, MissingTarget, NumberReading, NumericScaling, OddCells, Preprocess, ReadOptions,
+    Role, Split, SplitReport, Table, TableConfig, TableData, TableFormat, TableStream, TableWriter,
+    TextGuess, Unseen, check_columns, guess, guess_for, guess_texts, infer_kind, inspect,
+    json_rows, number_reading, parquet_bytes, role, split, stream,
 };
 pub use self::text::{
     MaskedBatch, MaskedSplit, Masking, Packing, PaddedTexts, TextData, TextDataConfig, TextFormat,

@@ -9,6 +9,9 @@ use std::io::{Error, ErrorKind, Read, Result};
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::path::Path;
 use std::sync::Once;
+use std::sync::mpsc::channel;
+use std::thread::Builder;
+use std::time::Duration;
 
 /// Opens a file for reading. A pipe would wait for a writer, and a device may never end.
 ///
@@ -66,6 +69,44 @@ pub fn caught<T>(read: impl FnOnce() -> T) -> std::result::Result<T, String> {
     caught.map_err(|panic| message(&*panic).to_owned())
 }
 
+/// How long somebody may take to open the other end of a pipe.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The file that `open` opens, which may be a pipe. Its other end has to be opened too, and soon.
+///
+/// # Errors
+///
+/// If the system refuses, or nobody opens the other end.
+pub fn patiently(open: impl FnOnce() -> Result<File> + Send + 'static) -> Result<File> {
+    let problem = match within(PATIENCE, open) {
+        Some(Ok(opened)) => return opened,
+        Some(Err(problem)) => problem,
+        None => format!(
+            "it is a pipe, and for {} s nobody opened its other end",
+            PATIENCE.as_secs()
+        ),
+    };
+    Err(Error::other(problem))
+}
+
+/// What `work` makes, or what it said where it panicked; none where that takes longer than `longest`.
+///
+/// Nothing ends a thread: what takes longer goes on until the process ends.
+pub fn within<T: Send + 'static>(
+    longest: Duration,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<std::result::Result<T, String>> {
+    let (sender, receiver) = channel();
+    let begun = Builder::new().spawn(move || {
+        // Where nobody waits any more, nobody wants it.
+        let _ = sender.send(caught(work));
+    });
+    match begun {
+        Ok(_) => receiver.recv_timeout(longest).ok(),
+        Err(error) => Some(Err(error.to_string())),
+    }
+}
+
 thread_local! {
     static IS_QUIET: Cell<bool> = const { Cell::new(false) };
 }
@@ -100,6 +141,16 @@ mod tests {
             caught(|| panic!("page {}", 7)),
             Err::<(), _>("page 7".into())
         );
+    }
+
+    #[test]
+    fn what_never_ends_is_not_waited_for() {
+        let soon = Duration::from_millis(50);
+        assert_eq!(within(Duration::from_secs(60), || 3), Some(Ok(3)));
+        let panics = within(Duration::from_secs(60), || panic!("no"));
+        assert_eq!(panics, Some(Err::<(), _>("no".into())));
+        let endless = || std::thread::sleep(Duration::from_secs(60));
+        assert_eq!(within(soon, endless), None);
     }
 
     #[test]

@@ -26,10 +26,12 @@ pub(crate) fn check_range(key: &str, number: usize, most: usize) -> Option<(Stri
     check((1..=most).contains(&number), key, text)
 }
 
-/// More blocks than any published model has; it is surely a slip.
+/// More blocks than any published model has; it is surely a slip, and building each takes time and memory.
+pub(crate) const MOST_LAYERS: usize = 1000;
+
 pub(crate) fn check_layers(layers: usize) -> Option<(String, String)> {
-    let text = format!("must be at most 1000, but is {layers}");
-    check(layers <= 1000, "layers", text)
+    let text = format!("must be at most {MOST_LAYERS}, but is {layers}");
+    check(layers <= MOST_LAYERS, "layers", text)
 }
 
 /// Heads that divide the width; the problem is at `key`, which the file has.

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::Path;
 
 use burn::tensor::Device;
-use fireclay_fuzz::fuzz;
+use fireclay_fuzz::{fuzz, fuzz_with};
 use fireclay_models::{
     Described, Family, HuggingFaceModel, ImageConfig, ImageShape, MlpConfig, ModelDescription,
     PretrainedOptions, ResNetConfig, TabularConfig, TabularShape, load_pretrained, weights,
@@ -94,22 +94,65 @@ fn pth() {
 fn gguf() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fireclay-gguf/tests/data");
     let seeds = ["llama.gguf", "gpt2.gguf"].map(|name| std::fs::read(folder.join(name)).unwrap());
-    let device = Device::flex();
-    let options = PretrainedOptions::default();
     fuzz("model.gguf", &seeds, |path| {
-        let Ok(Some(HuggingFaceModel::Language(found))) =
-            Described::of(path).and_then(|found| found.hugging_face())
-        else {
-            return;
-        };
-        let ModelDescription { config, shape } = found;
-        // As it is opened: a model is not built that is larger than its file.
-        let bytes = path.metadata().unwrap().len();
-        if config.validate_for(&shape).is_empty()
-            && config.least_weights(&shape) as u64 <= 2 * bytes
-        {
-            let model = config.init(&shape, 1, &device);
-            let _ = load_pretrained(&config, &shape, model, path, &options);
+        open(path, path.metadata().unwrap().len())
+    });
+}
+
+/// Opens a language model of others, whose weights have so many bytes.
+fn open(path: &Path, bytes: u64) {
+    let Ok(Some(HuggingFaceModel::Language(found))) =
+        Described::of(path).and_then(|found| found.hugging_face())
+    else {
+        return;
+    };
+    let ModelDescription { config, shape } = found;
+    // As it is opened: a model is not built that is larger than its file.
+    if config.validate_for(&shape).is_empty() && config.least_weights(&shape) as u64 <= 2 * bytes {
+        let model = config.init(&shape, 1, &Device::flex());
+        let _ = load_pretrained(&config, &shape, model, path, &PretrainedOptions::default());
+    }
+}
+
+/// A folder of the hub whose `config.json` says something else than its weights.
+#[test]
+fn descriptions() {
+    let families = [
+        "gemma3",
+        "gpt_neox",
+        "llama-yarn",
+        "mixtral",
+        "phi3-longrope",
+        "qwen2-window",
+    ];
+    let folders = families.map(|family| format!("decoders/{family}"));
+    let folders = folders
+        .into_iter()
+        .chain(["gpt2-tiny".into(), "llama-tiny".into()]);
+    let seeds: Vec<_> = folders
+        .map(|folder| data(&format!("{folder}/config.json")))
+        .collect();
+    let weights = data("decoders/gemma3/model.safetensors");
+    let prepare =
+        |folder: &Path| std::fs::write(folder.join("model.safetensors"), &weights).unwrap();
+    fuzz_with("config.json", &seeds, prepare, |path| {
+        open(path.parent().unwrap(), weights.len() as u64);
+    });
+}
+
+/// A folder of the hub whose index says where each tensor is.
+#[test]
+fn indices() {
+    let index = r#"{"metadata": {"total_size": 7}, "weight_map": {"conv1.weight": "one.safetensors",
+        "bn1.weight": "one.safetensors", "fc.weight": "two.safetensors"}}"#;
+    let weights = data("resnet-tiny-basic/model.safetensors");
+    let prepare = |folder: &Path| {
+        for name in ["one.safetensors", "two.safetensors"] {
+            std::fs::write(folder.join(name), &weights).unwrap();
         }
+    };
+    let seeds = [index.as_bytes().to_vec()];
+    fuzz_with("model.safetensors.index.json", &seeds, prepare, |path| {
+        load(path.parent().unwrap());
     });
 }

@@ -1,5 +1,8 @@
 //! How a device goes about a batch.
 
+use std::num::NonZeroUsize;
+use std::thread;
+
 use fireclay_run::config::{BackendName, DeviceConfig, RunConfig};
 use fireclay_run::shards::on_host;
 
@@ -12,14 +15,17 @@ use crate::subject::Subject;
 pub(crate) struct Computing {
     /// Whether it has the operations of `fireclay-kernels` in one pass.
     pub fused: bool,
-    /// In how many parts it computes a batch at once.
+    /// How many parts of a batch it computes at once.
     pub parts: usize,
+    /// In how many parts the batch is cut.
+    pub of: usize,
 }
 
 impl Computing {
     pub const PLAIN: Self = Self {
         fused: false,
         parts: 1,
+        of: 1,
     };
 
     pub fn of(config: &RunConfig, subject: &Subject, rows: usize) -> Self {
@@ -31,9 +37,25 @@ impl Computing {
             Some(_) => 1,
             None => rows,
         };
+        let threads = on_host(config, parameters, samples).get();
+        let (parts, of) = match &config.cluster {
+            // The training has as many threads for its parts as there are cores.
+            Some(cluster) => (threads.min(cluster.parts).min(cores()), cluster.parts),
+            None => (threads, threads),
+        };
         Self {
             fused: config.device.backend.is_one_pass(),
-            parts: on_host(config, parameters, samples).get(),
+            parts,
+            of,
+        }
+    }
+
+    /// The same for one of so many processes that share the parts of a batch out.
+    pub fn among(self, processes: usize) -> Self {
+        let own = (self.of / processes).max(1);
+        Self {
+            parts: self.parts.min(own),
+            ..self
         }
     }
 
@@ -57,6 +79,10 @@ impl Computing {
     pub fn threads(self) -> usize {
         1 + self.parts.max(self.workers())
     }
+}
+
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }
 
 /// Whether the run computes on the processor, as far as can be known: who says how much memory there

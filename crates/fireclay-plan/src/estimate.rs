@@ -20,6 +20,10 @@ pub struct Estimate {
     pub trainable: u64,
     /// Floating point operations.
     pub flops: Flops,
+    /// Processes that train together, each of which takes the memory that is said here.
+    pub processes: usize,
+    /// Whether each of them remembers what the optimizer keeps of a share of the parameters.
+    pub shares_optimizer: bool,
     /// What forward and backward compute in.
     pub precision: Precision,
     /// Memory while training.

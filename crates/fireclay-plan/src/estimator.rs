@@ -32,6 +32,8 @@ pub struct Estimator {
     pub(crate) is_adapted: bool,
     /// How the device of the run computes.
     pub(crate) computing: Computing,
+    /// How many train together.
+    pub(crate) processes: usize,
     /// If anything is held out.
     pub(crate) evaluation: Option<Evaluation>,
     /// For runs on the processor.
@@ -123,6 +125,7 @@ impl Estimator {
             config: TrainerConfig::from(config),
             rows,
             computing,
+            processes: 1,
             evaluation: Evaluation::of(config, &input, rows)?,
             resident: is_host.then(|| Resident::of(config, input.reading)),
             room: room(config),
@@ -205,6 +208,8 @@ impl Estimator {
             parameters: self.subject.parameters(),
             trainable: count(|tensor| tensor.trainable),
             flops: self.flops(operations.iter().map(flops).sum()),
+            processes: self.processes,
+            shares_optimizer: self.shares_optimizer(),
             precision: self.config.precision,
             traffic_per_step: self.traffic(operations),
             checkpoint_bytes: self.checkpoint(&memory),

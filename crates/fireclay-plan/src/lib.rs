@@ -20,6 +20,7 @@ mod record;
 mod refusal;
 mod resident;
 mod subject;
+mod together;
 mod usage;
 
 mod hardware;
@@ -31,7 +32,7 @@ mod speed;
 pub use estimate::{Estimate, EvaluationUse, Flops, Length, MemoryUse};
 pub use estimator::{Estimator, settle_batch_size};
 pub use fireclay_run::workload::Assumptions;
-pub use hardware::{Grounds, Hardware, Hardwares, Peak, Prediction, SHIPPED, Sharding};
+pub use hardware::{Grounds, Hardware, Hardwares, Network, Peak, Prediction, SHIPPED, Sharding};
 pub use measure::{Measured, measure};
 pub use planner::PLANNER;
 pub use process::machine_memory;

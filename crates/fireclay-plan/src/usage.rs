@@ -16,7 +16,12 @@ impl Estimator {
     /// remembers.
     pub(crate) fn checkpoint(&self, memory: &MemoryUse) -> u64 {
         let copies = if memory.average > 0 { 2 } else { 1 };
-        copies * self.saved(memory) + memory.optimizer
+        copies * self.saved(memory) + self.remembered()
+    }
+
+    /// Bytes of all that the optimizer remembers, in all processes together.
+    fn remembered(&self) -> u64 {
+        NUMBER * self.subject.state
     }
 
     /// Bytes of the weights in a checkpoint. Beside adapters, what they adapt is left out.
@@ -31,13 +36,16 @@ impl Estimator {
         let tensors = &self.subject.tensors;
         let weights = NUMBER * tensors.iter().map(TensorShape::count).sum::<u64>();
         let gradients = NUMBER * self.trained().sum::<u64>();
-        let optimizer = NUMBER * self.subject.state;
+        let optimizer = match self.shares_optimizer() {
+            true => self.largest_share(self.remembered()),
+            false => self.remembered(),
+        };
         let average = self.config.train.ema_decay.map_or(0, |_| weights);
         let kept = weights + optimizer + average;
-        let updating = gradients + self.updating(computing);
-        // The sum of the gradients waits for those of the next batch.
-        let waits = self.config.train.gradient_accumulation_steps > 1;
-        let waiting = if waits { gradients } else { 0 };
+        let updating = gradients + self.updating(computing) + self.exchanged(gradients);
+        // The sum of the gradients waits for those of the next batch, and sums of parts for those of their neighbours.
+        let waits = u64::from(self.config.train.gradient_accumulation_steps > 1);
+        let waiting = gradients * (waits + self.levels());
         let peak = |working: u64| kept + (waiting + working).max(updating);
         let [without_samples, per_sample] = self.growth(computing);
         let mut memory = MemoryUse {
@@ -71,7 +79,7 @@ impl Estimator {
     }
 
     /// The numbers of each tensor that is trained.
-    fn trained(&self) -> impl Iterator<Item = u64> {
+    pub(crate) fn trained(&self) -> impl Iterator<Item = u64> {
         let tensors = self.subject.tensors.iter();
         let trained = tensors.filter(|tensor| tensor.trainable);
         trained.map(TensorShape::count)
@@ -97,7 +105,7 @@ impl Estimator {
         };
         let training = host.bytes(kept, working, &[vec![own], shares].concat());
         // The files of a checkpoint are made in memory, each of them twice.
-        let file = self.saved(memory).max(memory.optimizer);
+        let file = self.saved(memory).max(self.remembered());
         let saved = self.checkpoint(memory) + file;
         let saving = host.bytes(kept, saved, &[own.max(saved)]);
         let evaluating = |(takes, evaluation): (EvaluationUse, &Evaluation)| {
@@ -119,6 +127,7 @@ impl Estimator {
             0 => 0,
             rows => computing.peak(&self.subject.train(rows, self.recomputes())),
         };
+        let rows = (rows * computing.parts).div_ceil(computing.of);
         let (small, larger) = (rows / computing.parts, rows % computing.parts);
         let smaller = (computing.parts - larger) as u64 * part(small);
         match larger {

@@ -1,11 +1,14 @@
 //! An answer of `/drift` of `fireclay serve`, saved in a file.
 
-use std::fs;
 use std::path::Path;
 
+use fireclay_guard::text;
 use serde::Deserialize;
 
 use crate::error::{ReportError, damaged, io};
+
+/// The bytes of an answer about any table.
+const MOST_BYTES: u64 = 256 << 20;
 
 /// How far what was served is from the training.
 #[derive(Debug, Deserialize)]
@@ -38,7 +41,7 @@ pub(crate) struct Moved {
 impl Drift {
     /// Reads an answer about the run in this folder.
     pub fn read(file: &Path, run: &Path) -> Result<Self, ReportError> {
-        let text = fs::read_to_string(file).map_err(|source| io("read", file, source))?;
+        let text = text(file, MOST_BYTES).map_err(|source| io("read", file, source))?;
         let found: Self = serde_json::from_str(&text).map_err(|error| {
             damaged(
                 file,

@@ -7,9 +7,10 @@ use fireclay_data::Labels;
 use fireclay_data::arrow::array::{ArrayRef, Float64Array, StringArray};
 
 use fireclay_metrics::Report;
+use serde::{Deserialize, Serialize};
 
 /// Answers for some samples.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Answers {
     /// One class for each sample.
     Classes {

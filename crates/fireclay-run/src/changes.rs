@@ -59,16 +59,13 @@ fn is_tracker(key: &str) -> bool {
 /// Whether all that is changed leaves what was trained as it is: a run that has ended stays one.
 pub(crate) fn leave_results(found: &[Difference]) -> bool {
     let paths = || found.iter().map(|difference| difference.path.as_str());
-    let is_kept = |key| {
-        [
-            "eval.keep_predictions",
-            "eval.texts",
-            "device.watts",
-            "cluster.timeout",
-        ]
-        .contains(&key)
-    };
-    paths().all(|key| is_place(key) || is_tracker(key) || is_kept(key))
+    let is_kept = |key| ["eval.keep_predictions", "eval.texts", "device.watts"].contains(&key);
+    paths().all(|key| is_place(key) || is_tracker(key) || is_kept(key) || leaves_bits(key))
+}
+
+/// Whether a key says how processes work together, and nothing of what they compute.
+pub(crate) fn leaves_bits(key: &str) -> bool {
+    ["cluster.timeout", "cluster.shard_optimizer"].contains(&key)
 }
 
 /// Why a key cannot be changed, if it cannot.

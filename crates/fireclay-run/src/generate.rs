@@ -2,7 +2,7 @@
 
 mod draft;
 mod held;
-mod rendered;
+mod reader;
 mod said;
 mod sampling;
 mod several;
@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use crate::samples::tokens;
 pub use draft::Step;
+pub use reader::Reader;
 pub use sampling::Sampling;
 pub use several::Several;
 pub use writing::Writing;
@@ -99,36 +100,27 @@ impl<'a> Writer<'a> {
         self.model.context_length()
     }
 
-    /// What the model is given of a prompt: its tokens, after those with which the tokenizer's template
-    /// begins a text, unless the prompt begins with them itself.
+    /// What makes of texts what this model is given.
+    pub fn reader(&self) -> Reader {
+        Reader::new(self.tokenizer, self.context_length())
+    }
+
+    /// As [`Reader::prompt`].
     ///
     /// # Errors
     ///
     /// If the prompt is empty or cannot be encoded.
     pub fn prompt(&self, text: &str) -> Result<Prompt, GenerateError> {
-        let (own, start) = (self.tokenizer.encode(text)?, self.tokenizer.start());
-        let tally = self.tokenizer.tally(text, &own);
-        let tokens = match own.starts_with(start) {
-            true => own,
-            false => [start, &own].concat(),
-        };
-        if tokens.is_empty() {
-            return Err(GenerateError::EmptyPrompt);
-        }
-        let context = self.model.context_length();
-        let mut notes = self.tokenizer.say("the prompt", tally);
-        let unread = tokens.len().saturating_sub(context);
-        if unread > 0 {
-            notes.push(format!(
-                "the prompt has {} tokens, but the model reads {context}: the first {unread} are not read",
-                tokens.len()
-            ));
-        }
-        Ok(Prompt {
-            tokens,
-            unread,
-            notes,
-        })
+        self.reader().prompt(text)
+    }
+
+    /// As [`Reader::rendered`].
+    ///
+    /// # Errors
+    ///
+    /// If the text is empty or cannot be encoded.
+    pub fn rendered(&self, text: &str) -> Result<Prompt, GenerateError> {
+        self.reader().rendered(text)
     }
 
     /// Goes on from `prompt` and hands each piece of new text to `write` as soon as it is whole

@@ -72,7 +72,7 @@ pub use read::{keys, load_run, load_run_at, load_run_with, schema};
 pub use run::{
     Answered, Evaluations, InputColumn, InputKind, InputSchema, Observations, Observed, On,
     OnError, OnSplit, Part, Parts, PredictJob, Reading, Run, RunError, SPLITS, Taken, TextWindows,
-    locate,
+    Told, locate,
 };
 pub use seed::{drawn_split, other_split};
 pub use unfinished::{FoldRun, Unfinished, fold_run, unfinished};

@@ -12,6 +12,7 @@ use crate::answer::Answers;
 use crate::postprocess::Postprocess;
 use crate::shuffled::shuffled;
 use crate::task::{Batch, Input, Network};
+use fireclay_train::cluster::{company, each_in_company};
 use fireclay_train::loader::{Order, OrderedLoader, Samples, Share};
 use fireclay_train::workers::{self, each_in_order};
 
@@ -26,7 +27,7 @@ pub struct Pass {
 }
 
 impl Pass {
-    /// Gives all samples in their order.
+    /// Gives all samples in their order; of several processes that pass over them together, each gets its batches.
     pub(crate) fn loader<S: Samples>(self, samples: S, device: &Device) -> OrderedLoader<S> {
         let order = Order {
             seed: 0,
@@ -35,7 +36,8 @@ impl Pass {
             drop_last: false,
             share: Share::WHOLE,
         };
-        OrderedLoader::new(Arc::new(samples), order, self.threads, device.clone())
+        let loader = OrderedLoader::new(Arc::new(samples), order, self.threads, device.clone());
+        loader.only(company())
     }
 }
 
@@ -142,10 +144,17 @@ impl<N: Network> Predictor<N> {
 
     /// Answers for some batches, in their order.
     pub fn predict(&self, inputs: impl IntoIterator<Item = N::Input>) -> Answers {
+        let (mut inputs, meaning) = (inputs.into_iter(), self.answer.meaning());
+        let Some(first) = inputs.next() else {
+            return meaning.answers(Vec::new());
+        };
+        // One alone needs no copy of the model.
+        let Some(second) = inputs.next() else {
+            return meaning.answers(self.numbers_of(first));
+        };
         let mut raw = Vec::new();
-        let inputs = inputs
-            .into_iter()
-            .map(|input| Ok((self.model.clone(), input)));
+        let inputs = [first, second].into_iter().chain(inputs);
+        let inputs = inputs.map(|input| Ok((self.model.clone(), input)));
         let work = |(model, input): (N, N::Input)| model.forward(input);
         let Ok(()) = each_in_order(workers::count(&self.device), inputs, work, |outputs| {
             raw.extend(self.numbers(&outputs));
@@ -154,11 +163,17 @@ impl<N: Network> Predictor<N> {
         self.answer.meaning().answers(raw)
     }
 
+    /// The numbers that answers for a batch are made of, sample by sample.
+    pub fn numbers_of(&self, input: N::Input) -> Vec<f64> {
+        self.numbers(&self.model.forward(input))
+    }
+
     fn numbers(&self, outputs: &Tensor<2>) -> Vec<f64> {
         self.answer.meaning().numbers(outputs)
     }
 
-    /// The numbers that answers for all of `samples` are made of, in their order, with the targets.
+    /// The numbers that answers for all of `samples` are made of, in their order, with the targets. Several processes
+    /// share the batches out.
     ///
     /// # Errors
     ///
@@ -173,19 +188,16 @@ impl<N: Network> Predictor<N> {
         let work = |(model, batch): (N, Batch<N::Input>)| {
             (model.forward(batch.input), batch.labelled.truth)
         };
-        each_in_order(
-            workers::count(&self.device),
-            batches,
-            work,
-            |(outputs, part)| {
-                raw.extend(self.numbers(&outputs));
-                match &mut truth {
-                    None => truth = Some(part),
-                    Some(truth) => truth.append(part),
-                }
-                Ok(())
-            },
-        )?;
+        let taken = |(outputs, part)| (self.numbers(&outputs), part);
+        let put = |(numbers, part): (Vec<f64>, Labels)| {
+            raw.extend(numbers);
+            match &mut truth {
+                None => truth = Some(part),
+                Some(truth) => truth.append(part),
+            }
+            Ok::<_, DatasetError>(())
+        };
+        each_in_company(workers::count(&self.device), batches, work, taken, put)?;
         let truth = truth.unwrap_or_else(|| self.answer.meaning().no_labels());
         Ok((raw, truth))
     }

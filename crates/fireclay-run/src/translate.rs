@@ -5,6 +5,8 @@ use burn::data::dataset::DatasetError;
 use burn::tensor::{Device, Tensor};
 use fireclay_data::{DataError, PaddedTexts, Tally, Tokenizer};
 use fireclay_models::{TranslationModel, TranslationNetwork};
+use fireclay_train::cluster::{Lost, Shared, company};
+use fireclay_train::loader::Share;
 
 use crate::samples::{tokens, upload_texts};
 use crate::task::Seq2SeqConfig;
@@ -56,6 +58,12 @@ pub enum TranslateError {
     /// A logit is not finite.
     #[error("the model gave a number that is not finite; its weights are of no use")]
     NotFinite,
+}
+
+impl From<Lost> for TranslateError {
+    fn from(lost: Lost) -> Self {
+        Self::Sample(lost.into())
+    }
 }
 
 /// Texts that are translated together.
@@ -112,14 +120,27 @@ impl<'a> Translator<'a> {
         sources.retain(|(_, source)| source.len() > 1);
         sources.sort_by_key(|(_, source)| source.len());
         let mut translations = vec![String::new(); texts.len()];
-        for together in sources.chunks(TOGETHER) {
-            let rows: Vec<&[u32]> = together.iter().map(|(_, source)| &source[..]).collect();
-            let drafts = self.search(&rows, end)?;
-            for ((index, _), draft) in together.iter().zip(drafts) {
-                translations[*index] = self.tokenizer.decode(&draft)?;
-            }
+        let drafts = self.drafts(&sources, end)?;
+        for ((index, _), draft) in sources.iter().zip(drafts) {
+            translations[*index] = self.tokenizer.decode(&draft)?;
         }
         Ok(translations)
+    }
+
+    /// The best draft for each source, in their order. Several processes share them out.
+    fn drafts(
+        &self,
+        sources: &[(usize, Vec<u32>)],
+        end: u32,
+    ) -> Result<Vec<Vec<u32>>, TranslateError> {
+        let Share { rank, world } = company();
+        let (mut shared, mut drafts) = (Shared::default(), Vec::new());
+        for together in sources.chunks(TOGETHER).skip(rank).step_by(world) {
+            let rows: Vec<&[u32]> = together.iter().map(|(_, source)| &source[..]).collect();
+            drafts.extend(shared.put(self.search(&rows, end)?)?);
+        }
+        drafts.extend(shared.end()?);
+        Ok(drafts.concat())
     }
 
     fn refuse_long(&self, sources: &[(usize, Vec<u32>)]) -> Result<(), TranslateError> {

@@ -7,7 +7,7 @@ use fireclay_data::{expand, sha256_file};
 use fireclay_train::checkpoint::{Difference, Store};
 use serde_json::json;
 
-use crate::changes::{found, is_place};
+use crate::changes::{found, is_place, leaves_bits};
 use crate::config::{Loaded, RunConfig};
 use crate::folds;
 use crate::lock;
@@ -105,10 +105,12 @@ fn other(run: &Path, before: &RunConfig, now: &RunConfig) -> Option<String> {
     (!list.is_empty()).then(|| list.join("; "))
 }
 
-/// Whether a run says what the configuration leaves to the machine.
+/// Whether a run says what the configuration leaves to the machine, or what makes no difference to what it becomes.
 fn is_settled(difference: &Difference) -> bool {
     let settled = ["train.cpu_shards", "train.batch_size"];
-    settled.contains(&difference.path.as_str()) && difference.now == Some(json!("auto"))
+    let path = difference.path.as_str();
+    let is_auto = difference.now == Some(json!("auto"));
+    leaves_bits(path) || (settled.contains(&path) && is_auto)
 }
 
 /// Whether the files of a configuration's data have the bytes of those that a run began with.
@@ -130,4 +132,22 @@ fn has_same_bytes(run: &Path, config: &RunConfig) -> bool {
     hashes.sort();
     known.sort();
     hashes == known
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_processes_work_together_makes_no_other_run() {
+        let settled = |path: &str| {
+            is_settled(&Difference {
+                path: path.to_owned(),
+                was: Some(json!(600)),
+                now: Some(json!(30)),
+            })
+        };
+        assert!(settled("cluster.timeout") && settled("cluster.shard_optimizer"));
+        assert!(!settled("cluster.parts") && !settled("train.batch_size"));
+    }
 }

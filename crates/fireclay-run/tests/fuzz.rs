@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use fireclay_fuzz::{fuzz, fuzz_with};
+use fireclay_run::chat::Chat;
 use fireclay_run::config::RunConfig;
 
 /// Every recipe that ships.
@@ -32,6 +33,37 @@ fn configurations() {
     fuzz("run.toml", &configs(), |path| {
         if let Ok(loaded) = RunConfig::load(path, &[]) {
             check(&loaded.config);
+        }
+    });
+}
+
+/// Templates of conversations, as they come with a tokenizer.
+#[test]
+fn templates() {
+    let seeds: Vec<Vec<u8>> = [
+        "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] | trim + '<|im_end|>' }}{% endfor %}\
+         {% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}",
+        "{%- set ns = namespace(system='', n=[]) -%}{%- for m in messages -%}{%- if m.role == 'system' -%}\
+         {%- set ns.system = m.content -%}{%- elif m.role == 'user' and loop.first -%}{{ bos_token + '[INST] ' ~ ns.system }}\
+         {{ m.content.split('x')[-1].strip() }}[/INST]{%- else -%}{%- set ns.n = ns.n + [m] -%}{{ m.content + eos_token }}\
+         {%- endif -%}{%- endfor -%}",
+        "{% macro say(role, text) %}[{{ role|upper }}] {{ text|tojson(indent=2) }}{% endmacro %}{# a note #}\
+         {% if messages|length > 100 or messages[0].role not in ['user', 'system'] %}{{ raise_exception('no') }}{% endif %}\
+         {% for m in messages[::-1] %}{{ say(m.role, m.content) }}{% endfor %}{{ strftime_now('%d %b %Y') }}",
+    ]
+    .map(|template| template.as_bytes().to_vec())
+    .into();
+    let said = serde_json::json!([
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "Hello"},
+    ]);
+    fuzz("chat_template.jinja", &seeds, |path| {
+        let Ok(template) = String::from_utf8(std::fs::read(path).expect("written")) else {
+            return;
+        };
+        let files = [("chat_template.jinja", template)];
+        if let Ok(Some(chat)) = Chat::of(&files, Default::default()) {
+            let _ = chat.prompt(&said);
         }
     });
 }

@@ -29,7 +29,13 @@ pub struct Room(Arc<Semaphore>);
 #[derive(Debug)]
 pub struct Whole {
     pub bytes: Bytes,
-    _taken: Option<OwnedSemaphorePermit>,
+    pub taken: Taken,
+}
+
+/// Room that a body takes, or what was made of it.
+#[derive(Debug)]
+pub struct Taken {
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Room {
@@ -93,7 +99,7 @@ impl Room {
         }
         Ok(Whole {
             bytes: whole.into(),
-            _taken: taken,
+            taken: Taken { _permit: taken },
         })
     }
 }
@@ -130,7 +136,7 @@ mod tests {
             let mut held = Vec::new();
             let refusal = loop {
                 match read().await {
-                    Ok(whole) => held.push(whole._taken),
+                    Ok(whole) => held.push(whole.taken),
                     Err(refusal) => break refusal,
                 }
                 assert!(held.len() <= BODIES + 1, "there is no end of the room");

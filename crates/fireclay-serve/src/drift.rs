@@ -87,41 +87,57 @@ fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|value| value.to_bits()).collect()
 }
 
+/// What was seen, value by value.
+fn each(seen: &Observations) -> impl Iterator<Item = &[f32]> {
+    seen.values.chunks_exact(seen.width.max(1))
+}
+
 impl Column {
     fn new(seen: &Observations) -> Self {
         let mut values = HashMap::new();
-        for value in &seen.values {
+        for value in each(seen) {
             let next = values.len();
             values.entry(bits(value)).or_insert(next);
         }
         let bins = match values.len() <= MOST_VALUES {
             true => Bins::Values(values),
-            false => many(&seen.values),
+            false => many(seen),
         };
         let mut column = Self {
             name: seen.name.clone(),
             counts: Vec::new(),
             bins,
         };
-        column.counts = column.count(&seen.values);
+        column.counts = column.count(seen);
         column
     }
 
     /// How many are in each bin.
-    fn count(&self, seen: &[Vec<f32>]) -> Vec<u64> {
+    fn count(&self, seen: &Observations) -> Vec<u64> {
         let bins = match &self.bins {
             Bins::Values(values) => values.len() + 1,
             Bins::Edges(edges) => edges.len() + 1,
         };
         let mut counts = vec![0; bins];
-        for value in seen {
+        self.add(seen, &mut counts);
+        counts
+    }
+
+    /// Adds how many are in each bin.
+    fn add(&self, seen: &Observations, counts: &mut [u64]) {
+        for value in each(seen) {
             let bin = match &self.bins {
-                Bins::Values(values) => values.get(&bits(value)).copied().unwrap_or(values.len()),
+                Bins::Values(values) => {
+                    let found = match value {
+                        [one] => values.get(&[one.to_bits()][..]),
+                        several => values.get(&bits(several)),
+                    };
+                    found.copied().unwrap_or(values.len())
+                }
                 Bins::Edges(edges) => edges.partition_point(|edge| *edge < value[0]),
             };
             counts[bin] += 1;
         }
-        counts
     }
 
     fn report(&self, served: &[u64]) -> ColumnReport {
@@ -155,14 +171,14 @@ impl Column {
 
 /// Bins of a column of many values: by edges where the first of its numbers has many itself; of a category in several
 /// numbers, of which the first says little, the commonest values have a bin each and the others one together.
-fn many(seen: &[Vec<f32>]) -> Bins {
-    let firsts = || seen.iter().map(|value| value[0]);
+fn many(seen: &Observations) -> Bins {
+    let firsts = || each(seen).map(|value| value[0]);
     let distinct: HashSet<u32> = firsts().map(f32::to_bits).collect();
     if distinct.len() > MOST_VALUES {
         return Bins::Edges(edges(firsts()));
     }
     let mut counts: HashMap<Vec<u32>, u64> = HashMap::new();
-    for value in seen {
+    for value in each(seen) {
         *counts.entry(bits(value)).or_default() += 1;
     }
     let mut commonest: Vec<_> = counts.into_iter().collect();
@@ -235,12 +251,8 @@ impl Drift {
         served.counts.resize(baseline.columns.len(), Vec::new());
         let columns = baseline.columns.iter().zip(&seen.columns);
         for ((column, seen), counts) in columns.zip(&mut served.counts) {
-            let more = column.count(&seen.values);
-            counts.resize(more.len(), 0);
-            counts
-                .iter_mut()
-                .zip(more)
-                .for_each(|(count, more)| *count += more);
+            counts.resize(column.counts.len(), 0);
+            column.add(seen, counts);
         }
     }
 
@@ -278,17 +290,21 @@ impl Drift {
 mod tests {
     use super::*;
 
-    fn rows(values: Vec<f32>) -> Vec<Vec<f32>> {
-        values.into_iter().map(|value| vec![value]).collect()
+    fn rows(values: Vec<f32>) -> Observations {
+        named(1, values)
     }
 
-    fn named(values: Vec<Vec<f32>>) -> Observations {
+    fn named(width: usize, values: Vec<f32>) -> Observations {
         let name = "x".into();
-        Observations { name, values }
+        Observations {
+            name,
+            width,
+            values,
+        }
     }
 
     fn column(values: Vec<f32>) -> Column {
-        Column::new(&named(rows(values)))
+        Column::new(&rows(values))
     }
 
     #[test]
@@ -334,13 +350,11 @@ mod tests {
     #[test]
     fn a_category_of_many_values_is_compared_by_the_commonest() {
         let code = |category: usize| (0..100).map(move |at| f32::from(u8::from(at == category)));
-        let rows = |categories: &[usize]| {
-            let rows = categories.iter().map(|at| code(*at).collect());
-            rows.collect::<Vec<Vec<f32>>>()
-        };
+        let rows =
+            |categories: &[usize]| named(100, categories.iter().flat_map(|at| code(*at)).collect());
         let training: Vec<usize> = (0..1000).map(|row| row % 100).chain(vec![70; 50]).collect();
         let training = rows(&training);
-        let column = Column::new(&named(training.clone()));
+        let column = Column::new(&training);
         assert_eq!(column.counts.len(), MOST_VALUES + 1);
         assert_eq!(column.counts[0], 60);
         let same = column.report(&column.count(&training));

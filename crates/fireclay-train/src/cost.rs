@@ -22,6 +22,8 @@ pub enum Phase {
     Data,
     /// Forward and backward, with the norm of the gradients.
     Compute,
+    /// Waiting for other processes, and adding up what they have computed.
+    Exchange,
     /// The update of the weights and of their average.
     Optimizer,
     /// The validation and test splits.
@@ -31,9 +33,10 @@ pub enum Phase {
 }
 
 impl Phase {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Data,
         Self::Compute,
+        Self::Exchange,
         Self::Optimizer,
         Self::Evaluation,
         Self::Checkpoint,
@@ -43,6 +46,7 @@ impl Phase {
         match self {
             Self::Data => "data",
             Self::Compute => "forward and backward",
+            Self::Exchange => "exchange",
             Self::Optimizer => "optimizer",
             Self::Evaluation => "evaluation",
             Self::Checkpoint => "checkpoint",
@@ -75,6 +79,9 @@ pub struct Cost {
     pub data_seconds: f64,
     /// See [`Phase::Compute`].
     pub compute_seconds: f64,
+    /// See [`Phase::Exchange`].
+    #[serde(skip_serializing_if = "is_zero")]
+    pub exchange_seconds: f64,
     /// See [`Phase::Optimizer`].
     pub optimizer_seconds: f64,
     /// See [`Phase::Evaluation`].
@@ -99,12 +106,18 @@ pub struct Cost {
     pub speed: Option<Speed>,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_zero(seconds: &f64) -> bool {
+    *seconds == 0.0
+}
+
 impl Cost {
     /// Seconds in `phase`.
     pub fn of(&self, phase: Phase) -> f64 {
         match phase {
             Phase::Data => self.data_seconds,
             Phase::Compute => self.compute_seconds,
+            Phase::Exchange => self.exchange_seconds,
             Phase::Optimizer => self.optimizer_seconds,
             Phase::Evaluation => self.evaluation_seconds,
             Phase::Checkpoint => self.checkpoint_seconds,
@@ -123,7 +136,8 @@ impl Cost {
 
     /// Seconds of the steps themselves.
     pub fn step_seconds(&self) -> f64 {
-        let steps = self.data_seconds + self.compute_seconds + self.optimizer_seconds;
+        let computing = self.compute_seconds + self.exchange_seconds;
+        let steps = self.data_seconds + computing + self.optimizer_seconds;
         steps.max(f64::MIN_POSITIVE)
     }
 
@@ -134,6 +148,7 @@ impl Cost {
             seconds: self.seconds + other.seconds,
             data_seconds: self.data_seconds + other.data_seconds,
             compute_seconds: self.compute_seconds + other.compute_seconds,
+            exchange_seconds: self.exchange_seconds + other.exchange_seconds,
             optimizer_seconds: self.optimizer_seconds + other.optimizer_seconds,
             evaluation_seconds: self.evaluation_seconds + other.evaluation_seconds,
             checkpoint_seconds: self.checkpoint_seconds + other.checkpoint_seconds,
@@ -222,12 +237,13 @@ impl Clock {
 
     /// The time and the energy so far, and the most memory; the counts are the caller's.
     pub fn cost(&self) -> Cost {
-        let [data, compute, optimizer, evaluation, checkpoint] =
+        let [data, compute, exchange, optimizer, evaluation, checkpoint] =
             self.phases.map(|time| time.as_secs_f64());
         Cost {
             seconds: self.elapsed().as_secs_f64(),
             data_seconds: data,
             compute_seconds: compute,
+            exchange_seconds: exchange,
             optimizer_seconds: optimizer,
             evaluation_seconds: evaluation,
             checkpoint_seconds: checkpoint,

@@ -1,5 +1,7 @@
 //! Batches in an order that is a pure function of (seed, epoch), through Burn's [`DataLoader`].
 
+mod parts;
+
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -10,10 +12,12 @@ use burn::tensor::Device;
 use fireclay_data::busy::{self, Work};
 use fireclay_data::{
     EpochOrder, Prefetch, PrefetchError, batch_count, batches, epoch_order, prefetch, shard,
-    shard_range,
 };
 
 pub use crate::position::{Cursor, HandedOut, Part, Position};
+pub use parts::Share;
+
+use parts::{Cut, Job, jobs};
 
 /// Samples that can be put together into batches.
 ///
@@ -61,7 +65,8 @@ pub trait Samples: Send + Sync + 'static {
     }
 
     /// Puts one part of the batch of the samples at `indices` together; all parts in order are the
-    /// batch. `share.world` is at most what [`divisions`](Self::divisions) says.
+    /// batch. Where `share.world` is more than [`divisions`](Self::divisions) says, as with a fixed number of
+    /// parts, some are empty, and those are not asked for.
     ///
     /// # Errors
     ///
@@ -93,30 +98,6 @@ pub struct Order {
     /// Which part of every batch this process computes, and of how many: the batch itself is the
     /// same for any number of them.
     pub share: Share,
-}
-
-/// One of several processes that compute the same batches together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Share {
-    /// From 0.
-    pub rank: usize,
-    /// How many there are.
-    pub world: usize,
-}
-
-impl Share {
-    /// One process that computes everything.
-    pub const WHOLE: Self = Self { rank: 0, world: 1 };
-}
-
-impl Share {
-    /// One of the `parts` that this share is cut into.
-    fn part(self, part: usize, parts: usize) -> Self {
-        Self {
-            rank: self.rank * parts + part,
-            world: self.world * parts,
-        }
-    }
 }
 
 /// A [`DataLoader`] whose batches do not depend on the number of loader threads, nor on where a
@@ -274,84 +255,6 @@ impl<S: Samples> DataLoader<S::Batch> for OrderedLoader<S> {
         let range = self.range.start + start..self.range.start + end;
         Arc::new(self.with(self.device.clone(), range))
     }
-}
-
-/// Into how many parts a batch is cut.
-#[derive(Clone, Copy, Debug)]
-enum Cut {
-    /// So many of each share, if it can be divided so far.
-    AtMost(usize),
-    /// So many of all shares together, of which some are empty where it cannot be divided so far.
-    Always(usize),
-}
-
-impl Cut {
-    /// Parts of one share, at most.
-    fn of_share(self, share: Share) -> usize {
-        match self {
-            Self::AtMost(parts) => parts,
-            Self::Always(parts) => parts / share.world,
-        }
-    }
-
-    /// The parts of `share`, as shares of a batch of so many `divisions`.
-    fn parts(self, divisions: usize, share: Share) -> Vec<Share> {
-        let parts = match self {
-            Self::AtMost(parts) => parts.min(divisions / share.world).max(1),
-            Self::Always(parts) => parts / share.world,
-        };
-        let parts = (0..parts).map(|part| share.part(part, parts));
-        let is_there = |part: &Share| !shard_range(divisions, part.rank, part.world).is_empty();
-        match self {
-            Self::AtMost(_) => parts.collect(),
-            Self::Always(_) => parts.filter(is_there).collect(),
-        }
-    }
-}
-
-/// A part of a batch that is to be put together.
-struct Job {
-    /// The samples of the batch.
-    indices: Arc<[u32]>,
-    /// Where the batch ends in its epoch.
-    end: usize,
-    share: Share,
-    part: Part,
-}
-
-/// The parts of this share of the batch of the samples at `indices`, which has so many `divisions` and ends at
-/// `end` in its epoch.
-fn jobs(
-    indices: Arc<[u32]>,
-    end: usize,
-    (divisions, cut): (usize, Cut),
-    share: Share,
-) -> impl Iterator<Item = Job> {
-    let mut parts: Vec<_> = cut
-        .parts(divisions, share)
-        .into_iter()
-        .map(|part| (part, shard_range(divisions, part.rank, part.world)))
-        .collect();
-    if parts.is_empty() {
-        // Something is handed out for every batch, if only to be left alone.
-        let first = Share {
-            rank: 0,
-            world: divisions.max(1),
-        };
-        parts.push((first, 0..0));
-    }
-    let last = parts.len() - 1;
-    let job = move |(index, (share, samples)): (usize, (Share, _))| Job {
-        indices: indices.clone(),
-        end,
-        share,
-        part: Part {
-            samples,
-            number: share.rank,
-            is_last: index == last,
-        },
-    };
-    parts.into_iter().enumerate().map(job)
 }
 
 struct OrderedIter<'a, S: Samples> {

@@ -17,6 +17,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use burn::train::{InferenceStep, Interrupter, RegressionOutput, TrainOutput, TrainStep};
 use fireclay_models::Init;
 use fireclay_models::layers::dropout::Dropout;
+use fireclay_models::tensors::to_tensors;
 use fireclay_train::cluster::Exchange;
 use fireclay_train::cluster::threads::threads;
 use fireclay_train::config::{BatchSize, ClusterConfig, CpuShards, TrainConfig};
@@ -114,6 +115,9 @@ struct Start {
     resume: bool,
     /// After which step its last process is asked to stop.
     stops: Option<u64>,
+    /// Whether each process remembers a share of what the optimizer keeps.
+    shards: bool,
+    optimizer: &'static str,
     /// The process whose learning rate is another one.
     odd: Option<usize>,
     /// The process that cannot read its samples.
@@ -127,6 +131,8 @@ fn start(parts: usize) -> Start {
         accumulation: 1,
         resume: false,
         stops: None,
+        shards: false,
+        optimizer: r#"{"type": "adamw"}"#,
         odd: None,
         broken: None,
     }
@@ -165,10 +171,12 @@ fn train(
         ..TrainConfig::default()
     };
     let share = exchange.share();
-    let mut config = TrainerConfig::new(42, OptimizerConfig::default(), train);
+    let optimizer: OptimizerConfig = serde_json::from_str(start.optimizer).unwrap();
+    let mut config = TrainerConfig::new(42, optimizer, train);
     config.cluster = Some(ClusterConfig {
         parts: start.parts,
         timeout: 60,
+        shard_optimizer: start.shards,
     });
     config.logging.every_steps = 1;
     config.eval.batch_size = Some(3);
@@ -227,10 +235,19 @@ fn results(root: &Path) -> Vec<(String, Vec<u8>)> {
 
 fn trained(world: usize, start: &Start) -> Vec<(String, Vec<u8>)> {
     let root = tempfile::tempdir().unwrap();
-    for finished in together(root.path(), world, start) {
-        assert_eq!(finished.unwrap().reason, StopReason::Completed);
-    }
+    ended(together(root.path(), world, start));
     results(root.path())
+}
+
+/// All processes have ended, with the same chosen weights.
+fn ended(processes: Vec<Result<Finished<Net>, TrainError>>) {
+    let mut chosen = Vec::new();
+    for finished in processes {
+        let finished = finished.unwrap();
+        assert_eq!(finished.reason, StopReason::Completed);
+        chosen.push(to_tensors(&finished.model));
+    }
+    assert!(chosen.iter().all(|weights| *weights == chosen[0]));
 }
 
 #[track_caller]
@@ -294,9 +311,7 @@ fn a_training_that_any_process_stops_goes_on_with_another_number_of_them() {
             resume: true,
             ..start(4)
         };
-        for finished in together(root.path(), second, &resumed) {
-            assert_eq!(finished.unwrap().reason, StopReason::Completed);
-        }
+        ended(together(root.path(), second, &resumed));
         assert_same(
             &results(root.path()),
             &whole,
@@ -345,5 +360,64 @@ fn nobody_waits_for_a_process_that_has_failed() {
             1 => assert!(error.to_string().contains("not there"), "{error}"),
             _ => assert!(matches!(error, TrainError::Lost(_)), "{error}"),
         }
+    }
+}
+
+#[test]
+fn a_shared_out_optimizer_makes_no_difference() {
+    let optimizers = [
+        r#"{"type": "adamw"}"#,
+        r#"{"type": "adam", "amsgrad": true}"#,
+        r#"{"type": "sgd"}"#,
+        r#"{"type": "sgd", "momentum": 0.9}"#,
+        r#"{"type": "rmsprop"}"#,
+        r#"{"type": "adagrad"}"#,
+        r#"{"type": "lion"}"#,
+        r#"{"type": "muon"}"#,
+        r#"{"type": "adafactor"}"#,
+    ];
+    for optimizer in optimizers {
+        let whole = Start {
+            optimizer,
+            ..start(4)
+        };
+        let one = trained(1, &whole);
+        let shards = Start {
+            shards: true,
+            ..whole
+        };
+        // More processes than some have parameters.
+        for world in [1, 2, 4] {
+            let when = format!("with {optimizer} in {world} processes");
+            assert_same(&trained(world, &shards), &one, &when);
+        }
+    }
+}
+
+#[test]
+fn a_checkpoint_of_a_shared_out_optimizer_is_whole() {
+    let whole = trained(1, &start(4));
+    for (first, second) in [
+        ((4, true), (2, true)),
+        ((2, true), (1, false)),
+        ((1, false), (4, true)),
+    ] {
+        let root = tempfile::tempdir().unwrap();
+        let stopped = Start {
+            stops: Some(8),
+            shards: first.1,
+            ..start(4)
+        };
+        for finished in together(root.path(), first.0, &stopped) {
+            assert_eq!(finished.unwrap().reason, StopReason::Interrupted);
+        }
+        let resumed = Start {
+            resume: true,
+            shards: second.1,
+            ..start(4)
+        };
+        ended(together(root.path(), second.0, &resumed));
+        let when = format!("from {first:?} to {second:?}");
+        assert_same(&results(root.path()), &whole, &when);
     }
 }

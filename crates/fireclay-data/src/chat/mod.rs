@@ -1,6 +1,7 @@
 //! Conversations for language models: read, written with the template of a tokenizer, turned into tokens once, and
 //! handed out in rows whose tokens train where the assistant speaks.
 
+mod bounds;
 mod calls;
 mod config;
 mod dataset;

@@ -1,17 +1,25 @@
 //! The template of a tokenizer, which writes a conversation as the text that a model was trained on.
 
+use std::time::Duration;
+
 use chrono::NaiveDate;
+use fireclay_guard::within;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{Environment, Error, ErrorKind, Template, Value as Cell, context};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::words;
+use super::{bounds, words};
 use crate::tokenizer::Tokenizer;
 
-/// What a template may use up: each step of it is 1, and so are 64 bytes of text that it writes or makes. Lists that
-/// are added to themselves again and again are not counted by the engine: such a template can take any time and memory.
+/// What a template may use up: each step of it is 1, and so are 64 bytes of text that it writes or makes.
 const FUEL: u64 = 1_000_000;
+
+/// A template is done in milliseconds. The engine does not count what lists take that are added to themselves again and
+/// again, which may be any time.
+const LONGEST: Duration = Duration::from_secs(3);
+
+const ENDLESS: &str = "the chat template of the model runs too long or writes too much";
 
 /// A template, and the names of the tokens that it may write.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,9 +86,21 @@ impl Chat {
             begin: token("bos_token", own.begin),
             end: token("eos_token", own.end),
         };
+        bounds::check(&chat.template)?;
         let plain = words::plain(&chat.template);
         Rendering::new(&chat, &environment(None), &plain)?;
+        chat.try_out()?;
         Ok(Some(chat))
+    }
+
+    /// Writes a conversation, and refuses a template that never ends; what it objects to is said of the real ones.
+    fn try_out(&self) -> Result<(), String> {
+        let turn = |role: &str| json!({"role": role, "content": "Hello"});
+        let messages = json!([turn("user"), turn("assistant"), turn("user")]);
+        match self.written(&messages) {
+            None => Err(ENDLESS.into()),
+            Some(_) => Ok(()),
+        }
     }
 
     /// The prompt of a conversation, up to where the answer begins.
@@ -89,6 +109,17 @@ impl Chat {
     ///
     /// What the template objects to, and if it takes too long or writes too much.
     pub fn prompt(&self, messages: &Value) -> Result<String, String> {
+        self.written(messages)
+            .unwrap_or_else(|| Err(ENDLESS.into()))
+    }
+
+    /// As [`render`](Self::render), unless it takes too long.
+    fn written(&self, messages: &Value) -> Option<Result<String, String>> {
+        let (chat, messages) = (self.clone(), messages.clone());
+        within(LONGEST, move || chat.render(&messages)).map(Result::flatten)
+    }
+
+    fn render(&self, messages: &Value) -> Result<String, String> {
         let (environment, plain) = (environment(None), words::plain(&self.template));
         let rendering = Rendering::new(self, &environment, &plain)?;
         rendering.write(Cell::from(Serde(messages)), None, true)
@@ -147,7 +178,7 @@ impl<'a> Rendering<'a> {
         };
         self.template.render(context).map_err(|error| {
             if error.kind() == ErrorKind::OutOfFuel {
-                return "the chat template of the model runs too long or writes too much".into();
+                return ENDLESS.into();
             }
             let detail = error
                 .detail()
@@ -203,8 +234,6 @@ fn token(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     /// The template of SmolLM2 and other models that speak ChatML.
@@ -219,6 +248,19 @@ mod tests {
             begin: "<s>".into(),
             end: "</s>".into(),
         }
+    }
+
+    #[test]
+    fn lists_that_grow_without_end_are_refused() {
+        let grows = "{% set ns = namespace(l=['a']) %}{% for i in range(60) %}{% set ns.l = ns.l + ns.l %}{% endfor %}\
+                     {{ ns.l|join }}";
+        let files = [("chat_template.jinja", grows.to_owned())];
+        let error = Chat::of(&files, ChatMarks::default()).expect_err("it never ends");
+        assert!(error.contains("too long"), "{error}");
+        let deep = format!("{{{{ {}1 }}}}", "not ".repeat(100_000));
+        let files = [("chat_template.jinja", deep)];
+        let error = Chat::of(&files, ChatMarks::default()).expect_err("it is too deep");
+        assert!(error.contains("outside of texts"), "{error}");
     }
 
     #[test]

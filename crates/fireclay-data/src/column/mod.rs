@@ -9,8 +9,11 @@ pub(crate) mod written;
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, StringArray};
-use arrow::compute::{CastOptions, cast, cast_with_options};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, LargeStringArray, StringArray,
+};
+use arrow::buffer::OffsetBuffer;
+use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Float64Type, Int64Type, TimestampMicrosecondType};
 
 use self::dates::DateOrder;
@@ -43,12 +46,28 @@ pub(crate) fn has_numbers(array: &ArrayRef) -> bool {
 
 /// The cells of a column of text; none of a column that is something else.
 pub(crate) fn words(array: &ArrayRef) -> Option<StringArray> {
-    let texts = match array.data_type() {
-        DataType::Utf8 => array.clone(),
-        DataType::LargeUtf8 => cast(array, &DataType::Utf8).ok()?,
-        _ => return None,
-    };
-    Some(texts.as_string::<i32>().clone())
+    match array.data_type() {
+        DataType::Utf8 => Some(array.as_string::<i32>().clone()),
+        DataType::LargeUtf8 => narrowed(array.as_string()),
+        _ => None,
+    }
+}
+
+/// The same texts, as a column that [`has_numbers`].
+pub(crate) fn widened(texts: &StringArray) -> LargeStringArray {
+    let offsets = texts.value_offsets().iter();
+    let offsets = offsets.map(|at| i64::from(*at)).collect::<Vec<_>>();
+    let offsets = OffsetBuffer::new(offsets.into());
+    LargeStringArray::new(offsets, texts.values().clone(), texts.nulls().cloned())
+}
+
+/// The same texts, as a column of texts alone; none of over 2 GiB.
+fn narrowed(texts: &LargeStringArray) -> Option<StringArray> {
+    let offsets = texts.value_offsets().iter();
+    let offsets = offsets.map(|at| i32::try_from(*at).ok());
+    let offsets = OffsetBuffer::new(offsets.collect::<Option<Vec<_>>>()?.into());
+    let (values, nulls) = (texts.values().clone(), texts.nulls().cloned());
+    Some(StringArray::new(offsets, values, nulls))
 }
 
 /// The column as other programs are given it: all text has one type.
@@ -74,8 +93,10 @@ pub(crate) fn labels_in<'a>(
 /// # Errors
 /// [`DataError::Type`] if cells are lists or tables.
 pub fn text(name: &str, array: &ArrayRef) -> Result<StringArray, DataError> {
+    if let Some(texts) = words(array) {
+        return Ok(texts);
+    }
     match array.data_type() {
-        DataType::Utf8 => Ok(array.as_string::<i32>().clone()),
         DataType::Float64 => {
             let values = array.as_primitive::<Float64Type>();
             Ok(values

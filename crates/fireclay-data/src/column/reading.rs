@@ -44,6 +44,9 @@ impl Reading {
 
     /// The cells as this reading takes them.
     pub(crate) fn read(&self, array: &ArrayRef) -> ArrayRef {
+        if self.is_plain() {
+            return array.clone();
+        }
         let Some(cells) = words(array) else {
             return array.clone();
         };
@@ -79,12 +82,16 @@ impl Reading {
 
     /// The rows whose cell is there but does not fit, so that it is read as missing.
     pub(crate) fn odd_rows(&self, array: &ArrayRef) -> Vec<usize> {
-        let read = self.read(array);
-        let is_odd = |row: &usize| array.is_valid(*row) && read.is_null(*row);
-        match read.null_count() > array.null_count() {
-            true => (0..array.len()).filter(is_odd).collect(),
-            false => Vec::new(),
-        }
+        odd_rows(array, &self.read(array))
+    }
+}
+
+/// The rows of cells that are there and were read as missing.
+pub(crate) fn odd_rows(cells: &ArrayRef, read: &ArrayRef) -> Vec<usize> {
+    let is_odd = |row: &usize| cells.is_valid(*row) && read.is_null(*row);
+    match read.null_count() > cells.null_count() {
+        true => (0..cells.len()).filter(is_odd).collect(),
+        false => Vec::new(),
     }
 }
 

@@ -11,7 +11,7 @@ use super::check_plain;
 use crate::error::DataError;
 
 /// No line and no record of a text is longer; one that is would only fill the memory.
-pub(crate) const LONGEST_LINE: usize = 1 << 30;
+pub(crate) const LONGEST_LINE: usize = 1 << 28;
 
 /// What a text may be larger than what it was packed into, once it has more than [`FREE`] bytes. Sparse
 /// tables come to 500; gzip ends at 1032.

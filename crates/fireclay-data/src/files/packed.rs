@@ -10,6 +10,7 @@ use zip::read::ZipFileEntry;
 use zip::{CompressionMethod, ZipArchive};
 
 use super::bounded::unpacking;
+use super::check_plain;
 use crate::error::DataError;
 
 /// The bytes of a text, whatever they came from.
@@ -53,13 +54,19 @@ const OTHERS: &[(&[u8], &str)] = &[
         b"version https://git-lfs",
         "is a pointer of Git LFS, not the file itself: fetch it with `git lfs pull`",
     ),
+    (
+        &[0; HEAD as usize],
+        "begins with zeros alone, as what was lost or never written does: fetch or write it again",
+    ),
 ];
 
 /// The text in a file: plain, or packed by gzip, Zstandard or zip. The bytes decide, not the name.
 ///
 /// # Errors
-/// [`DataError::Read`]; [`DataError::Damaged`] for an archive of several files and for what is no text.
+/// [`DataError::Read`], also for a pipe or a device; [`DataError::Damaged`] for an archive of several files and for what
+/// is no text.
 pub(crate) fn unpacked(path: &Path) -> Result<Text, DataError> {
+    check_plain(path)?;
     let fail = |source| DataError::read(path, source);
     let mut file = File::open(path).map_err(fail)?;
     let head = head(&mut file, HEAD).map_err(fail)?;

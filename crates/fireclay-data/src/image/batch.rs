@@ -65,9 +65,21 @@ impl ImagePreprocess {
     /// # Errors
     /// As [`read_batch`](Self::read_batch), as far as the header tells.
     pub fn stored_size(&self, path: &Path) -> Result<[usize; 2], DataError> {
-        let found = header(&read_encoded(path)?, &self.decoding());
-        let found = found.map_err(|message| DataError::Image {
-            name: absolute(path).display().to_string(),
+        let bytes = read_encoded(path)?;
+        self.stored_size_in(&bytes, || absolute(path).display().to_string())
+    }
+
+    /// The same of the bytes of a file, which errors call so.
+    ///
+    /// # Errors
+    /// [`DataError::Image`], as far as the header tells.
+    pub fn stored_size_in(
+        &self,
+        bytes: &[u8],
+        name: impl Fn() -> String,
+    ) -> Result<[usize; 2], DataError> {
+        let found = header(bytes, &self.decoding()).map_err(|message| DataError::Image {
+            name: name(),
             message,
         })?;
         Ok([found.height, found.width])

@@ -17,7 +17,7 @@ use self::counts::{apportion, fill_empty};
 use self::folds::by_fold;
 use self::groups::{by_group, by_group_and_class};
 use self::ways::{by_class, by_column, by_hash, by_time, cells, deal};
-use crate::column::column;
+use crate::column::Columns;
 use crate::column::dates::DateOrder;
 use crate::error::DataError;
 
@@ -119,7 +119,8 @@ pub(crate) struct Rows<'a> {
 /// A column that is missing or holds what cannot be used; a split that should have rows and would
 /// have none.
 pub(crate) fn split(rows: &Rows<'_>, rules: &SplitConfig, seed: u64) -> Result<Splits, DataError> {
-    let needed = rows.needed.iter().map(|name| column(rows.columns, name));
+    let by_name = Columns::new(rows.columns);
+    let needed = rows.needed.iter().map(|name| by_name.get(name));
     let needed = needed.collect::<Result<Vec<_>, _>>()?;
     let is_used = |row: &usize| needed.iter().all(|column| column.is_valid(*row));
     let seed = rules.seed.unwrap_or(seed);

@@ -29,6 +29,14 @@ const MOST_RULES: usize = 256;
 /// The bytes that a rule may put in.
 const LONGEST_CONTENT: usize = 1024;
 
+/// The parts of a template, and the tokens that it adds to a text.
+const MOST_PARTS: usize = 256;
+const MOST_MARKS: usize = 1024;
+
+/// The letters of a word that is cut into pieces, the longest first: it takes time with the square of them, and more. All
+/// published tokenizers say 100 or 200.
+const LONGEST_WORD: u64 = 512;
+
 /// Refuses what no tokenizer has. What is no `tokenizer.json` at all is left to the library to name.
 ///
 /// # Errors
@@ -43,6 +51,8 @@ pub(super) fn check(json: &[u8]) -> Result<(), String> {
         Err(_) => return Ok(()),
     };
     check_vocabulary(&file)?;
+    check_words(&file.model)?;
+    check_template(&file.post_processor)?;
     for (what, rules) in [("normalizer", &file.normalizer), ("decoder", &file.decoder)] {
         let mut found = Rules::default();
         found.add(rules);
@@ -81,6 +91,45 @@ fn check_vocabulary(file: &File) -> Result<(), String> {
     Ok(())
 }
 
+fn check_words(model: &Model) -> Result<(), String> {
+    let longest = model.max_input_chars_per_word.as_u64().unwrap_or(0);
+    match longest > LONGEST_WORD {
+        true => Err(format!(
+            "it cuts words of up to {longest} letters into pieces, but none does of more than {LONGEST_WORD}"
+        )),
+        false => Ok(()),
+    }
+}
+
+/// A template may repeat a text, or add a token that is a list of many, any number of times.
+fn check_template(rule: &Value) -> Result<(), String> {
+    let within = rule.get("processors").and_then(Value::as_array);
+    within.into_iter().flatten().try_for_each(check_template)?;
+    let lists = ["single", "pair"].map(|key| rule.get(key).and_then(Value::as_array));
+    for parts in lists.into_iter().flatten() {
+        let marks = parts.iter().map(|part| marks(rule, part));
+        let marks = marks.fold(0, usize::saturating_add);
+        if parts.len() > MOST_PARTS || marks > MOST_MARKS {
+            let parts = parts.len();
+            return Err(format!(
+                "its template has {parts} parts and adds {marks} tokens, but none has more than {MOST_PARTS} or adds more \
+                 than {MOST_MARKS}"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The tokens that a part of a template adds.
+fn marks(template: &Value, part: &Value) -> usize {
+    let count = || {
+        let id = part.get("SpecialToken")?.get("id")?.as_str()?;
+        let token = template.get("special_tokens")?.get(id)?;
+        Some(token.get("ids")?.as_array()?.len())
+    };
+    count().unwrap_or(0)
+}
+
 #[derive(Deserialize)]
 struct File {
     #[serde(default)]
@@ -89,6 +138,8 @@ struct File {
     normalizer: Value,
     #[serde(default)]
     pre_tokenizer: Value,
+    #[serde(default)]
+    post_processor: Value,
     #[serde(default)]
     decoder: Value,
     model: Model,
@@ -103,6 +154,8 @@ struct Added {
 struct Model {
     #[serde(default)]
     vocab: Vocabulary,
+    #[serde(default)]
+    max_input_chars_per_word: Value,
 }
 
 /// A vocabulary: a map from names to numbers, or a list of names, each with a score.
@@ -318,8 +371,33 @@ mod tests {
         let twice = br#"{"model": {"vocab": {"a": 0}, "vocab": {"a": 1000000000}}}"#;
         let problem = check(twice).expect_err("two vocabularies");
         assert!(problem.contains("duplicate field"), "{problem}");
+        let long = json!({"model": {"vocab": {"a": 0}, "max_input_chars_per_word": 1_000_000}});
+        refused(&long, "1000000 letters");
         let fixed = json!({"pretokenizers": [{"type": "FixedLength", "length": 0}]});
         refused(&with("pre_tokenizer", fixed), "length 0");
+    }
+
+    #[test]
+    fn templates_that_would_fill_the_memory_are_refused() {
+        let mark = json!({"SpecialToken": {"id": "[CLS]", "type_id": 0}});
+        let text = json!({"Sequence": {"id": "A", "type_id": 0}});
+        let template = |single: Vec<Value>, ids: usize| {
+            let token = json!({"id": "[CLS]", "ids": vec![0; ids], "tokens": vec!["[CLS]"; ids]});
+            json!({"single": single, "pair": [], "special_tokens": {"[CLS]": token}})
+        };
+        let usual = template(vec![mark.clone(), text.clone()], 1);
+        let usual = with("post_processor", usual);
+        assert_eq!(check(usual.to_string().as_bytes()), Ok(()));
+        let many = template(vec![mark; 100], 100);
+        refused(&with("post_processor", many.clone()), "adds 10000 tokens");
+        refused(
+            &with("post_processor", json!({"processors": [many]})),
+            "10000",
+        );
+        refused(
+            &with("post_processor", template(vec![text; 300], 1)),
+            "300 parts",
+        );
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::error::DataError;
 use crate::files::read_small;
 
 /// Files that go wherever the tokenizer goes, as Hugging Face's `transformers` calls them.
@@ -35,17 +36,25 @@ pub(super) enum Said {
 }
 
 impl Companions {
-    /// Those in a folder. One that cannot be read says nothing.
-    pub fn of(folder: &Path) -> Self {
-        let read = |name: &str| {
-            let bytes = read_small(&folder.join(name), MOST_BYTES).ok()?;
-            String::from_utf8(bytes).ok()
-        };
-        let file = |name: &&'static str| Some((*name, read(name)?));
-        Self {
-            files: NAMES.iter().filter_map(file).collect(),
-            model: read("config.json").and_then(|text| serde_json::from_str(&text).ok()),
+    /// Those in a folder.
+    ///
+    /// # Errors
+    /// [`DataError::Read`] and [`DataError::Damaged`]: without one that is there, texts would end elsewhere or
+    /// conversations be written otherwise, and nobody would know. `config.json`, a name that files of others have too,
+    /// says nothing where it cannot be read.
+    pub fn of(folder: &Path) -> Result<Self, DataError> {
+        let mut files = Vec::new();
+        for name in NAMES {
+            let path = folder.join(name);
+            if path.symlink_metadata().is_ok() {
+                files.push((name, readable(&path)?));
+            }
         }
+        let model = readable(&folder.join("config.json"));
+        Ok(Self {
+            files,
+            model: model.ok().and_then(|text| serde_json::from_str(&text).ok()),
+        })
     }
 
     /// Those of a tokenizer that says itself what they would.
@@ -90,6 +99,40 @@ impl Companions {
         let token = json.get(format!("{key}_token"))?;
         let name = token.as_str().or_else(|| token.get("content")?.as_str());
         name.map(str::to_owned)
+    }
+}
+
+/// The text of a file. What should be an object of JSON is one, and names tokens by their numbers.
+fn readable(path: &Path) -> Result<String, DataError> {
+    let wrong = |what: String| {
+        DataError::damaged(path, format!("{what}; put the file right, or remove it"))
+    };
+    let bytes = read_small(path, MOST_BYTES)?;
+    let text = String::from_utf8(bytes).map_err(|_| wrong("it is no text in UTF-8".into()))?;
+    if path.extension().is_none_or(|end| end != "json") {
+        return Ok(text);
+    }
+    let json: Value = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+    if !json.is_object() {
+        return Err(wrong("it is no object of JSON".into()));
+    }
+    for key in ["eos_token_id", "bos_token_id", "pad_token_id"] {
+        if let Some(value) = json.get(key).filter(|value| !names_tokens(value)) {
+            return Err(wrong(format!(
+                "{key} is {value}, which is no number of a token"
+            )));
+        }
+    }
+    Ok(text)
+}
+
+/// Whether it is a number of a token, a list of some, or says that there is none: `null`, or -1 as of old.
+fn names_tokens(value: &Value) -> bool {
+    let is_number = |value: &Value| value.as_u64().is_some() || value.as_i64() == Some(-1);
+    match value {
+        Value::Null => true,
+        Value::Array(values) => values.iter().all(is_number),
+        value => is_number(value),
     }
 }
 

@@ -116,4 +116,4 @@ impl TokenizerConfig {
 const VERSION: u32 = 2;
 
 /// More tokens than any published vocabulary has; it is surely a slip.
-pub(crate) const MOST_TOKENS: usize = 1 << 24;
+pub(crate) const MOST_TOKENS: usize = 1 << 22;

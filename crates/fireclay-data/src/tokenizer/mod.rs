@@ -87,7 +87,8 @@ impl Tokenizer {
     /// Reads a `tokenizer.json`, or the tokenizer in a GGUF. Files beside the first that say which tokens end a text are read too.
     ///
     /// # Errors
-    /// [`DataError::Read`], or [`DataError::Damaged`] if it is no tokenizer.
+    /// [`DataError::Read`], or [`DataError::Damaged`] if it is no tokenizer, or a file beside it is not what it should
+    /// be.
     pub fn load(path: &Path) -> Result<Self, DataError> {
         Self::load_described(path, path.parent())
     }
@@ -99,7 +100,7 @@ impl Tokenizer {
             true => gguf::read(path)?,
             false => {
                 let bytes = read_small(path, bounds::MOST_BYTES)?;
-                (bytes, Companions::of(folder.unwrap_or(Path::new(""))))
+                (bytes, Companions::of(folder.unwrap_or(Path::new("")))?)
             }
         };
         bounds::check(&bytes).map_err(wrong)?;

@@ -120,6 +120,47 @@ fn the_files_beside_a_tokenizer_say_which_tokens_end_a_text() {
 }
 
 #[test]
+fn a_file_beside_a_tokenizer_that_cannot_be_read_is_named() {
+    let json = train(TokenizerKind::Char).to_json();
+    let cases = [
+        ("generation_config.json", "{\"eos_token_id\": ", "EOF"),
+        (
+            "generation_config.json",
+            "{\"eos_token_id\": \"</s>\"}",
+            "no number of a token",
+        ),
+        (
+            "generation_config.json",
+            "{\"pad_token_id\": [1, -7]}",
+            "no number of a token",
+        ),
+        ("tokenizer_config.json", "", "EOF"),
+        ("special_tokens_map.json", "[1]", "no object"),
+    ];
+    for (name, text, word) in cases {
+        let folder = Folder::new(&[("tokenizer.json", json.as_bytes())]);
+        let load = || Tokenizer::load(folder.path("tokenizer.json").as_ref());
+        folder.write(name, text);
+        let error = load().expect_err(text).to_string();
+        assert!(error.contains(name) && error.contains(word), "{error}");
+        std::fs::remove_file(folder.path(name)).unwrap();
+        std::fs::create_dir(folder.path(name)).unwrap();
+        let error = load().expect_err("a folder").to_string();
+        assert!(
+            error.contains(name) && error.contains("no plain file"),
+            "{error}"
+        );
+    }
+    let folder = Folder::new(&[("tokenizer.json", json.as_bytes())]);
+    folder.write(
+        "generation_config.json",
+        "{\"eos_token_id\": [1], \"pad_token_id\": -1}",
+    );
+    let tokenizer = Tokenizer::load(folder.path("tokenizer.json").as_ref()).unwrap();
+    assert_eq!(tokenizer.ends(), [1]);
+}
+
+#[test]
 fn what_has_no_token_and_what_spells_one_is_counted() {
     let tally = |kind, text: &str| {
         let tokenizer = train(kind);

@@ -92,6 +92,28 @@ fn a_member_that_is_no_file_is_no_table() {
     }
 }
 
+/// Looking each column up among all others would take seconds.
+#[test]
+fn many_columns_are_looked_at_in_time_that_grows_with_them() {
+    const COLUMNS: usize = 80_000;
+    let files = Files::new();
+    let names: Vec<String> = (0..COLUMNS).map(|name| format!("column_{name}")).collect();
+    let row = |row: usize| {
+        let cells: Vec<String> = (0..COLUMNS)
+            .map(|column| ((row * 7 + column) % 11).to_string())
+            .collect();
+        format!("{},{}", cells.join(","), row % 2)
+    };
+    let path = files.write("wide.csv", csv(&format!("{},y", names.join(",")), 12, row));
+    let config = config(&path, "y");
+    let data = load(&config, TargetKind::Class);
+    let table = Table::load(TableFormat::Csv, &config).unwrap();
+    let mut unseen = Unseen::default();
+    let begun = std::time::Instant::now();
+    unseen.add(&data.preprocess, table.batch()).unwrap();
+    assert!(begun.elapsed().as_secs() < 4, "{:?}", begun.elapsed());
+}
+
 #[test]
 fn a_number_of_json_is_never_read_by_the_custom_of_a_country() {
     let files = Files::new();

@@ -2,10 +2,11 @@ use fireclay_data::arrow::array::RecordBatch;
 use fireclay_data::{
     CategoricalEncoding, ColumnKind, DataError, Features, Labels, Note, NumericScaling, Preprocess,
     ReadOptions, Split, Table, TableConfig, TableData, TableFormat, TableWriter, TargetKind,
+    Unseen,
 };
 use proptest::prelude::*;
 
-use crate::{Files, config, csv, refused, table, with};
+use crate::{Files, config, csv, messages, refused, table, with};
 
 const MIXED: &str = "n,flag,city,day,y\n\
     1,True,Rome,2024-01-31,0\n\
@@ -59,6 +60,48 @@ fn each_kind_becomes_what_it_should() {
     assert_eq!(preprocess.classes(), ["0", "1"]);
     let classes = preprocess.encode_classes(table.batch()).unwrap();
     assert_eq!(classes, [0, 1, 0, 1]);
+}
+
+#[test]
+fn rows_are_watched_as_they_are_encoded() {
+    let known = table(
+        "n,flag,city,day,about,y\n1,True,Rome,2024-01-31,good old wine,0\n2,False,Oslo,2024-02-29,bad fish,1\n\
+         ,True,,2023-12-01,old fish,0\n5,,Rome,,good fish here,1\n3,False,Oslo,2024-03-01,bad old wine,1\n",
+    );
+    let others = table(
+        "n,flag,city,day,about,y\n1,True,Rome,2024-01-31,good old wine,0\n900,,Bonn,,,1\n-900,False,,2024-02-29,fish,1\n",
+    );
+    let encodings = [
+        CategoricalEncoding::Onehot,
+        CategoricalEncoding::Target,
+        CategoricalEncoding::Embedding,
+    ];
+    for (encoding, impute_indicator) in encodings
+        .into_iter()
+        .flat_map(|it| [(it, true), (it, false)])
+    {
+        let config = TableConfig {
+            categorical: encoding,
+            text: vec!["about".into()],
+            impute_indicator,
+            ..config("y")
+        };
+        let preprocess = fit(&known, &config);
+        let mut watched = Unseen::default();
+        let rows = others.batch();
+        let features = preprocess.encode_watched(rows, &mut watched).unwrap();
+        assert_eq!(features, preprocess.encode(rows).unwrap());
+        let width = features.numeric_width + features.cardinalities.len();
+        assert_eq!(width, preprocess.feature_names().len());
+        let mut added = Unseen::default();
+        added.add(&preprocess, rows).unwrap();
+        let notes = messages(&watched.notes(&config));
+        assert_eq!(notes, messages(&added.notes(&config)));
+        assert!(
+            notes.contains("Bonn") && notes.contains("far outside"),
+            "{notes}"
+        );
+    }
 }
 
 #[test]

@@ -25,7 +25,7 @@ use crate::layers::categories::embed;
 use crate::layers::dropout::Dropout;
 use crate::layers::linear::Linear;
 use crate::layers::norm::{LayerNorm, NormKind};
-use crate::limits::{check, check_least_one, check_rate};
+use crate::limits::{MOST_LAYERS, check, check_least_one, check_rate};
 use crate::shape::TabularShape;
 use crate::tabular::TabularNetwork;
 
@@ -73,6 +73,9 @@ impl Architecture for MlpConfig {
         let mut problems = Vec::from_iter(check(!self.hidden.is_empty(), "hidden", text));
         let text = "every width must be at least 1";
         problems.extend(check(!self.hidden.contains(&0), "hidden", text));
+        let layers = self.hidden.len();
+        let text = format!("must have at most {MOST_LAYERS} widths, but has {layers}");
+        problems.extend(check(layers <= MOST_LAYERS, "hidden", text));
         problems.extend(check_rate("dropout", self.dropout));
         let vector = self.embedding_dim.unwrap_or(1);
         problems.extend(check_least_one(&[("embedding_dim", vector)]));

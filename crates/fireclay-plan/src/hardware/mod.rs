@@ -1,5 +1,6 @@
 //! Hours, energy and money on hardware that is described by a few numbers.
 
+mod network;
 mod sharding;
 
 use fireclay_train::config::Precision;
@@ -7,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::estimate::Estimate;
 
+pub use network::Network;
 pub use sharding::Sharding;
 
 /// The table that ships with the program, with a source for every figure.
@@ -93,6 +95,8 @@ pub struct Prediction {
     pub sharding: Option<Sharding>,
     /// The most samples of a batch that one device holds, if it holds any.
     pub largest_batch: Option<u64>,
+    /// Seconds of an update in which copies of the model exchange gradients, where a network was given.
+    pub exchange: Option<f64>,
     /// Wall-clock time, where the number of steps is known.
     pub hours: Option<f64>,
     /// Kilowatt hours of the devices alone.
@@ -200,12 +204,14 @@ impl Hardware {
     /// Where one device holds the training, it computes in the configuration's precision, and a step
     /// takes as long as its operations at the assumed share of the peak, or as its numbers need to
     /// pass through memory, whichever is longer (Williams et al. 2009, *Roofline*). Where one does
-    /// not, see [`Sharding`].
+    /// not, see [`Sharding`]. Where a `network` is given, copies of the model exchange their gradients after each
+    /// step, see [`Network`]; else that is taken to cost nothing.
     pub fn predict(
         &self,
         estimate: &Estimate,
         grounds: Grounds,
         devices: Option<u64>,
+        network: Option<Network>,
     ) -> Prediction {
         let memory = self.memory as u64;
         let is_alone = estimate.elsewhere.most() <= memory && devices.unwrap_or(1) == 1;
@@ -221,6 +227,17 @@ impl Hardware {
             true => Some(self.seconds(estimate, grounds)),
             false => sharding.map(|parts| self.seconds_shared(estimate, grounds, parts)),
         };
+        let copies = sharding.map_or(1, |sharding| sharding.data);
+        // With `[cluster]` gradients are exchanged after each micro-batch; else as if larger batches took their place.
+        let times = match estimate.processes {
+            1 => 1,
+            _ => estimate.length.accumulation,
+        };
+        let exchange = network.map(|network| {
+            let once = network.exchange(estimate.trainable, copies, estimate.shares_optimizer);
+            times as f64 * once
+        });
+        let step = step.map(|step| step + exchange.unwrap_or(0.0));
         let hours = step.zip(estimate.length.steps);
         let hours = hours.map(|(step, steps)| steps as f64 * step / 3600.0);
         let of_all = |rate: Option<f64>| Some(hours? * rate? * count? as f64);
@@ -230,6 +247,7 @@ impl Hardware {
             devices: count,
             sharding,
             largest_batch: estimate.elsewhere.largest_batch(memory),
+            exchange,
             hours,
             energy,
             carbon: energy.map(|energy| energy * grounds.grid),

@@ -8,10 +8,11 @@ use crate::section::{Block, Section};
 use crate::table::{Cell, Table};
 use crate::text::{count, duration, number, percent, plural, with_unit};
 
-/// The phases as `run.lock` names them, and in words.
-const PHASES: [(&str, &str); 5] = [
+/// The phases as `run.lock` names them, and in words; those of the steps come first. One process exchanges nothing.
+const PHASES: [(&str, &str); 6] = [
     ("data_seconds", "data"),
     ("compute_seconds", "forward and backward"),
+    ("exchange_seconds", "exchange"),
     ("optimizer_seconds", "optimizer"),
     ("evaluation_seconds", "evaluation"),
     ("checkpoint_seconds", "checkpoints"),
@@ -141,7 +142,7 @@ fn work(cost: &Cost<'_>) -> Vec<Fact> {
 
 /// How fast the steps were, evaluations and checkpoints left out.
 fn rates(cost: &Cost<'_>) -> Vec<Fact> {
-    let steps: f64 = PHASES[..3]
+    let steps: f64 = PHASES[..4]
         .iter()
         .filter_map(|(name, _)| cost.get(name))
         .sum();

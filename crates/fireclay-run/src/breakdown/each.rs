@@ -1,15 +1,17 @@
 //! Evaluations in which the loss of each token is known, not only their mean.
 
+use std::cell::RefCell;
+
 use burn::data::dataset::DatasetError;
 use burn::tensor::{Device, ExecutionError, Int, Tensor};
 use burn::train::{InferenceStep, ItemLazy};
 use fireclay_metrics::Report;
 use fireclay_train::loader::Samples;
 use fireclay_train::output::StepOutput;
-use fireclay_train::strategy::{Scorer, Taken};
+use fireclay_train::strategy::{Scorer, Scores, Taken};
 
 use super::{Breakdown, TokenLoss};
-use crate::language::score;
+use crate::language::each_batch;
 use crate::predictor::Pass;
 use crate::task::{CausalLm, MaskedLm, MaskedOutput, MaskedTokens, TokenBatch, TokenOutput};
 
@@ -19,7 +21,7 @@ pub(crate) trait EachToken: InferenceStep {
     fn each(&self, batch: Self::Input) -> (Self::Output, Vec<TokenLoss>);
 }
 
-/// Scores a model over all of `samples`, as [`score`] does, and adds the loss of each token to `breakdown`.
+/// Scores a model over all of `samples`, as [`score`](crate::language::score) does, and adds the loss of each token to `breakdown`.
 ///
 /// # Errors
 ///
@@ -36,8 +38,19 @@ where
     M::Output: StepOutput + Send,
     S: Samples,
 {
-    let scorer = ScorerOfEach { scorer, breakdown };
-    score(&Apart(model.clone()), samples, scorer, pass, device)
+    let scorer = RefCell::new(scorer);
+    let taken = |output: &EachOutput<M::Output>| {
+        let taken = scorer.borrow().taken(&output.output);
+        (taken, output.tokens.clone())
+    };
+    let put = |(taken, tokens): (Taken, Vec<TokenLoss>)| {
+        scorer.borrow_mut().put(taken);
+        breakdown.add(&tokens);
+    };
+    let apart = Apart(model.clone());
+    let weight = each_batch(&apart, samples, (taken, put), pass, device)?;
+    let metrics = scorer.into_inner().finish();
+    Ok(Scores { weight, metrics }.into())
 }
 
 /// A module whose output has the loss of each token.
@@ -75,30 +88,6 @@ impl<O: StepOutput> StepOutput for EachOutput<O> {
 
     fn weight(&self) -> f64 {
         self.output.weight()
-    }
-}
-
-struct ScorerOfEach<'a, 'b, S> {
-    scorer: S,
-    breakdown: &'a mut Breakdown<'b>,
-}
-
-impl<O, S: Scorer<O>> Scorer<EachOutput<O>> for ScorerOfEach<'_, '_, S> {
-    fn taken(&self, output: &EachOutput<O>) -> Taken {
-        self.scorer.taken(&output.output)
-    }
-
-    fn put(&mut self, taken: Taken) {
-        self.scorer.put(taken);
-    }
-
-    fn add(&mut self, output: &EachOutput<O>) {
-        self.scorer.add(&output.output);
-        self.breakdown.add(&output.tokens);
-    }
-
-    fn finish(&mut self) -> Vec<(String, f64)> {
-        self.scorer.finish()
     }
 }
 

@@ -7,14 +7,14 @@ mod texts;
 
 use fireclay_data::Tokenizer;
 use fireclay_metrics::ClusteredMean;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use class::{Kinds, TokenClass};
 pub(crate) use each::{EachToken, dissect};
 pub(crate) use texts::{Texts, write_texts};
 
 /// The loss of one token.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct TokenLoss {
     /// Its window in the batch.
     pub row: usize,

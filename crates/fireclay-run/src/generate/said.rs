@@ -9,28 +9,56 @@ use super::Sampling;
 impl Sampling {
     /// What `generation_config.json` among the files beside a tokenizer says, if it says that tokens are drawn, or how.
     /// It means what `transformers` make of it: without `do_sample` the most probable token is taken.
-    pub fn said(files: &[(&'static str, String)]) -> Option<Self> {
-        let file = files
-            .iter()
-            .find(|(name, _)| *name == "generation_config.json");
-        let json: Value = serde_json::from_str(&file?.1).ok()?;
-        let number = |key: &str| json.get(key).and_then(Value::as_f64);
-        let top_k = json.get("top_k").and_then(Value::as_u64);
-        let draws = json.get("do_sample")?.as_bool()?;
+    ///
+    /// # Errors
+    ///
+    /// If it says what cannot be.
+    pub fn said(files: &[(&'static str, String)]) -> Result<Option<Self>, String> {
+        let is_meant = |(name, _): &&(&str, String)| *name == "generation_config.json";
+        let Some((_, text)) = files.iter().find(is_meant) else {
+            return Ok(None);
+        };
+        let json: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let draws = value(&json, "do_sample", "neither true nor false", Value::as_bool)?;
+        let number = |key| value(&json, key, "no number", Value::as_f64);
+        let [temperature, top_p, penalty] = [
+            number("temperature")?,
+            number("top_p")?,
+            number("repetition_penalty")?,
+        ];
+        let top_k = value(&json, "top_k", "no count", Value::as_u64)?;
+        let Some(draws) = draws else {
+            return Ok(None);
+        };
         let said = Self {
             temperature: if draws {
-                number("temperature").unwrap_or(1.0)
+                temperature.unwrap_or(1.0)
             } else {
                 0.0
             },
             // The default of `transformers`; 0 is for none.
             top_k: Some(top_k.unwrap_or(50) as usize).filter(|k| *k > 0),
-            top_p: number("top_p").unwrap_or(1.0),
-            repetition_penalty: number("repetition_penalty").unwrap_or(1.0),
+            top_p: top_p.unwrap_or(1.0),
+            repetition_penalty: penalty.unwrap_or(1.0),
             ..Self::default()
         };
-        said.validate().is_empty().then_some(said)
+        match said.validate().first() {
+            Some((name, problem)) => Err(format!("{name} {problem}")),
+            None => Ok(Some(said)),
+        }
     }
+}
+
+/// What a key says, unless it is not there or says `null`.
+fn value<'a, T>(
+    json: &'a Value,
+    key: &str,
+    wrong: &str,
+    read: impl Fn(&'a Value) -> Option<T>,
+) -> Result<Option<T>, String> {
+    let said = json.get(key).filter(|value| !value.is_null());
+    said.map(|value| read(value).ok_or_else(|| format!("{key} is {value}, which is {wrong}")))
+        .transpose()
 }
 
 /// The options of the command line that say the same.
@@ -60,7 +88,8 @@ mod tests {
 
     fn said(json: &str) -> Option<String> {
         let file = ("generation_config.json", json.to_owned());
-        Sampling::said(&[file]).map(|said| said.to_string())
+        let said = Sampling::said(&[file]).expect("what can be");
+        said.map(|said| said.to_string())
     }
 
     #[test]
@@ -77,12 +106,30 @@ mod tests {
         );
         let greedy = r#"{"do_sample": false, "top_p": 0.9}"#;
         assert_eq!(said(greedy).as_deref(), Some("--temperature 0"));
-        for nothing in [
-            r#"{"eos_token_id": 2}"#,
-            "[]",
-            r#"{"do_sample": true, "top_p": 7}"#,
-        ] {
+        for nothing in [r#"{"eos_token_id": 2}"#, "{}"] {
             assert_eq!(said(nothing), None, "{nothing}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_is_named() {
+        for (json, problem) in [
+            (
+                r#"{"do_sample": true, "top_p": 7}"#,
+                "top-p must be above 0",
+            ),
+            (
+                r#"{"do_sample": true, "temperature": -1}"#,
+                "temperature must be",
+            ),
+            (r#"{"do_sample": true, "temperature": "hot"}"#, "no number"),
+            (r#"{"do_sample": 1}"#, "neither true nor false"),
+            (r#"{"top_k": -1}"#, "no count"),
+            ("{", "EOF"),
+        ] {
+            let file = ("generation_config.json", json.to_owned());
+            let found = Sampling::said(&[file]).expect_err(json);
+            assert!(found.contains(problem), "{json}: {found}");
         }
     }
 }

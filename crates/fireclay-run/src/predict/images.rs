@@ -14,6 +14,9 @@ use super::{InputTable, format_of, whole};
 use crate::answer::Answers;
 use crate::postprocess::note_of_outside;
 use crate::run::{PredictJob, Predicted, Run, RunError};
+use fireclay_train::cluster::{Shared, company};
+use fireclay_train::loader::Share;
+use serde::{Deserialize, Serialize};
 
 /// Images that go through the model at once.
 pub const IMAGES: usize = 64;
@@ -40,17 +43,25 @@ pub(crate) fn predict_images(
     let batches = decoded(preprocess.clone(), files.clone(), threads);
     let mut tally = Tally::default();
     let answers = |take: &mut Take<'_>| {
-        for (batch, paths) in batches.zip(files.chunks(IMAGES)) {
-            let batch = tally.count(batch?);
-            let names = batch.read.iter().map(|at| paths[*at].display().to_string());
+        let mut paths = files.chunks(IMAGES);
+        let mut put = |seen: Seen| -> Result<(), RunError> {
+            let paths = paths.next().unwrap_or_default();
+            tally.count(&seen);
+            let Some(answers) = seen.answers else {
+                return Ok(());
+            };
+            let names = seen.read.iter().map(|at| paths[*at].display().to_string());
             let names: Vec<String> = names.map(|name| source.renamed(&name)).collect();
-            if !names.is_empty() {
-                let answers = answer(batch.pixels);
-                let meaning = run.meaning();
-                tally.outside += meaning.map_or(0, |meaning| meaning.outside(&answers));
-                take(named(&names, image_columns(run, answers, top)))?;
-            }
+            let meaning = run.meaning();
+            tally.outside += meaning.map_or(0, |meaning| meaning.outside(&answers));
+            take(named(&names, image_columns(run, answers, top)))
+        };
+        let mut shared = Shared::default();
+        for batch in batches {
+            let seen = Seen::of(batch?, &answer);
+            shared.put(seen)?.into_iter().try_for_each(&mut put)?;
         }
+        shared.end()?.into_iter().try_for_each(&mut put)?;
         tally.check().map_err(|error| source.named(error))
     };
     let shown = match output {
@@ -66,6 +77,29 @@ pub(crate) fn predict_images(
         shown,
         ..tally.told(run, notes, &source)
     })
+}
+
+/// A batch of images and their answers, from any of the processes that share them out.
+#[derive(Serialize, Deserialize)]
+struct Seen {
+    /// The positions of those that could be read.
+    read: Vec<usize>,
+    failed: Vec<String>,
+    as_stored: usize,
+    /// None where none could be read.
+    answers: Option<Answers>,
+}
+
+impl Seen {
+    fn of(batch: ReadImages, answer: impl Fn(ImagePixels) -> Answers) -> Self {
+        let is_some = !batch.read.is_empty();
+        Self {
+            answers: is_some.then(|| answer(batch.pixels)),
+            read: batch.read,
+            failed: batch.failed,
+            as_stored: batch.as_stored,
+        }
+    }
 }
 
 /// Takes answers for some images.
@@ -110,11 +144,10 @@ struct Tally {
 }
 
 impl Tally {
-    fn count(&mut self, mut batch: ReadImages) -> ReadImages {
+    fn count(&mut self, batch: &Seen) {
         self.read += batch.read.len() as u64;
         self.as_stored += batch.as_stored;
-        self.failed.append(&mut batch.failed);
-        batch
+        self.failed.extend_from_slice(&batch.failed);
     }
 
     /// Refuses images of which not one can be read.
@@ -148,14 +181,16 @@ impl Tally {
     }
 }
 
-/// Batches of images, decoded ahead of time.
+/// Batches of images, decoded ahead of time: those that this process answers for.
 fn decoded(
     preprocess: ImagePreprocess,
     images: Vec<PathBuf>,
     threads: usize,
 ) -> impl Iterator<Item = Result<ReadImages, RunError>> {
     let chunks = images.len().div_ceil(IMAGES);
-    let batches = prefetch(0..chunks, threads, 2 * threads.max(1), move |k| {
+    let Share { rank, world } = company();
+    let own = (0..chunks).skip(rank).step_by(world);
+    let batches = prefetch(own, threads, 2 * threads.max(1), move |k| {
         let end = ((k + 1) * IMAGES).min(images.len());
         Ok::<_, Infallible>(preprocess.read_each(&images[k * IMAGES..end]))
     });

@@ -22,18 +22,23 @@ use std::path::{Path, PathBuf};
 use fireclay_data::TableFormat;
 
 use crate::run::RunError;
+use fireclay_train::cluster::company;
 use fireclay_train::files::{self, Output};
 use fireclay_train::run_folder;
 
 /// Writes `output` with `write`, which gets a temporary file beside it: `output` appears only when it is
 /// whole. No file of the `inputs`, of a run or of its data is overwritten. Standard output and pipes get it
-/// when it is whole. What a process that was killed has left of the same output is removed.
+/// when it is whole. What a process that was killed has left of the same output is removed. Of several processes the
+/// first writes it.
 fn whole<T>(
     output: &Path,
     inputs: &[PathBuf],
     protected: &[PathBuf],
     write: impl FnOnce(Output) -> Result<T, RunError>,
 ) -> Result<T, RunError> {
+    if company().rank > 0 {
+        return pipes::nowhere(write);
+    }
     if pipes::is_stream(output) {
         return pipes::through(output, write);
     }

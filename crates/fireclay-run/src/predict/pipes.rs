@@ -5,6 +5,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use fireclay_data::DataError;
+use fireclay_train::cluster::company;
 use fireclay_train::files::Output;
 use fireclay_train::run_folder;
 use fireclay_train::scratch::Scratch;
@@ -33,6 +34,13 @@ impl InputTable {
             let path = given.to_owned();
             return Ok(Self { path, piped: None });
         }
+        refuse_devices(Path::new(given))?;
+        if company().world > 1 {
+            return Err(RunError::Usage(
+                "what comes through a pipe is there for one process alone; several need a file that all of them read"
+                    .into(),
+            ));
+        }
         let (name, mut reader): (String, Box<dyn Read>) = match given {
             STANDARD => ("standard input".into(), Box::new(io::stdin().lock())),
             path => (
@@ -55,7 +63,10 @@ impl InputTable {
     fn copy(reader: &mut dyn Read, name: String) -> Result<Self, RunError> {
         let folder = scratch()?;
         let path = folder.path().join("table");
-        let copied = File::create(&path).and_then(|mut file| io::copy(reader, &mut file));
+        let copied = not_only_zeros(reader).and_then(|mut whole| {
+            let mut file = File::create(&path)?;
+            io::copy(&mut whole, &mut file)
+        });
         copied.map_err(|source| run_folder::io("read", Path::new(&name), source))?;
         Ok(Self {
             path: path.display().to_string(),
@@ -91,6 +102,41 @@ impl InputTable {
     /// The same for an error that is only told.
     pub(crate) fn told(&self, error: DataError) -> String {
         self.named(error.into()).to_string()
+    }
+}
+
+/// Names of streams of the process, whatever they are.
+const STREAMS: [&str; 3] = ["/dev/stdin", "/dev/fd", "/dev/tty"];
+
+/// Refuses a device: what it gives has no end, and would fill the disk.
+#[cfg(unix)]
+fn refuse_devices(path: &Path) -> Result<(), RunError> {
+    use std::os::unix::fs::FileTypeExt;
+
+    let found = path.metadata();
+    let is_device = found.is_ok_and(|found| found.file_type().is_char_device());
+    match is_device && !STREAMS.iter().any(|name| path.starts_with(name)) {
+        true => {
+            let source = io::Error::other("it is a device, which holds no table, image or text");
+            Err(run_folder::io("read", path, source).into())
+        }
+        false => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+fn refuse_devices(_: &Path) -> Result<(), RunError> {
+    Ok(())
+}
+
+/// The same, unless it begins with zeros, of which there may be any number.
+fn not_only_zeros(reader: &mut dyn Read) -> io::Result<impl Read> {
+    let mut start = Vec::new();
+    let mut first = (&mut *reader).take(64);
+    first.read_to_end(&mut start)?;
+    match start.len() == 64 && start.iter().all(|byte| *byte == 0) {
+        true => Err(io::Error::other("it begins with zeros alone")),
+        false => Ok(io::Cursor::new(start).chain(reader)),
     }
 }
 
@@ -133,6 +179,14 @@ pub(super) fn through<T>(
     Ok(written)
 }
 
+/// Lets `write` write a file that nobody reads: another process writes the same.
+pub(super) fn nowhere<T>(write: impl FnOnce(Output) -> Result<T, RunError>) -> Result<T, RunError> {
+    let folder = scratch()?;
+    let part = folder.path().join("answers");
+    let created = Output::create(&part);
+    write(created.map_err(|source| run_folder::io("create", &part, source))?)
+}
+
 /// A folder that is gone at the end.
 fn scratch() -> Result<Scratch, RunError> {
     let made = Scratch::new();
@@ -142,7 +196,9 @@ fn scratch() -> Result<Scratch, RunError> {
 fn open(
     path: &Path,
     action: &'static str,
-    how: impl FnOnce(&Path) -> io::Result<File>,
+    how: impl FnOnce(&Path) -> io::Result<File> + Send + 'static,
 ) -> Result<File, RunError> {
-    how(path).map_err(|source| run_folder::io(action, path, source).into())
+    let named = path.to_owned();
+    let opened = fireclay_guard::patiently(move || how(&named));
+    opened.map_err(|source| run_folder::io(action, path, source).into())
 }

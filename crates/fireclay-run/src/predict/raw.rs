@@ -6,14 +6,14 @@ use fireclay_data::arrow::array::{ArrayRef, BinaryArray, RecordBatch, StringArra
 use fireclay_data::arrow::compute::concat_batches;
 use fireclay_data::arrow::json::WriterBuilder;
 use fireclay_data::arrow::json::writer::JsonArray;
-use fireclay_data::{DataError, TableFormat, stream};
+use fireclay_data::{DataError, JsonRows, TableFormat, json_rows, stream};
 
 use super::pipes::InputTable;
 use super::rows::{columns, names};
 use super::{TOP, answer_columns, image_columns};
 use crate::answer::Answers;
 use crate::postprocess::note_of_outside;
-use crate::run::{InputKind, Run, RunError};
+use crate::run::{InputKind, Reading, Run, RunError};
 
 /// What a run is asked, as it comes.
 #[derive(Clone, Copy, Debug)]
@@ -76,6 +76,13 @@ impl dyn Run + '_ {
         let Some(reading) = self.reading(Some(format)) else {
             return Err(self.does_not_read("rows of a table"));
         };
+        // What is wrong, or is to be said, is found out by the reader of files.
+        if format == TableFormat::Jsonl
+            && let Some(rows) = self.json(bytes, &reading)
+            && let Ok(replies) = self.named_replies(&rows, &reading, Vec::new())
+        {
+            return Ok(replies);
+        }
         let table = InputTable::of_bytes(bytes, "the rows")?;
         let read = || -> Result<_, RunError> {
             let mut pieces = stream(table.path(), &reading.options)?;
@@ -83,14 +90,35 @@ impl dyn Run + '_ {
             let first = read.first().filter(|piece| piece.num_rows() > 0);
             let first = first.ok_or_else(|| RunError::NoRows("the table".into()))?;
             let rows = concat_batches(&first.schema(), &read).map_err(DataError::from)?;
-            let id = reading.id.as_deref();
-            let id = id.filter(|id| rows.schema().index_of(id).is_ok());
-            let named = (id.unwrap_or("row").to_owned(), names(&rows, id, 0)?);
             let notes = pieces.notes().into_iter();
             let notes = notes.map(|note| table.renamed(&note)).collect();
-            self.replies(&rows, named, notes)
+            self.named_replies(&rows, &reading, notes)
         };
         read().map_err(|error| table.named(error))
+    }
+
+    /// The columns that the run reads, of JSON of which there is nothing to say.
+    fn json(&self, bytes: &[u8], reading: &Reading) -> Option<RecordBatch> {
+        let columns = self.schema().columns.into_iter();
+        let wanted: Vec<String> = columns.map(|column| column.name).collect();
+        let columns = (&wanted[..], reading.id.as_deref());
+        match json_rows(bytes, &reading.options, columns, usize::MAX) {
+            JsonRows::Read(rows) => Some(rows),
+            JsonRows::TooMany(_) | JsonRows::Unclear => None,
+        }
+    }
+
+    /// Answers for rows that are called by their id, where they have one.
+    fn named_replies(
+        &self,
+        rows: &RecordBatch,
+        reading: &Reading,
+        notes: Vec<String>,
+    ) -> Result<Replies, RunError> {
+        let id = reading.id.as_deref();
+        let id = id.filter(|id| rows.schema().index_of(id).is_ok());
+        let named = (id.unwrap_or("row").to_owned(), names(rows, id, 0)?);
+        self.replies(rows, named, notes)
     }
 
     /// Answers for the only column that the run needs.

@@ -1,9 +1,10 @@
 //! From a table to a table of answers.
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use fireclay_data::arrow::array::{ArrayRef, RecordBatch, UInt64Array};
+use fireclay_data::arrow::array::{Array, ArrayRef, RecordBatch, UInt64Array};
 use fireclay_data::arrow::compute::{filter, filter_record_batch};
 use fireclay_data::{
     DataError, ReadOptions, TableFormat, TableStream, TableWriter, column, expand, plain_text,
@@ -15,7 +16,8 @@ use super::skip::{Skipped, is_one_line, others, refused};
 use super::{format_of, whole};
 use crate::answer::{Answers, distinct, probability_column};
 use crate::postprocess::note_of_outside;
-use crate::run::{OnError, PredictJob, Predicted, Run, RunError};
+use crate::run::{Answered, OnError, PredictJob, Predicted, Run, RunError};
+use fireclay_train::cluster::{Shared, company};
 
 /// How a run reads tables.
 pub(crate) struct Rows<'a> {
@@ -104,6 +106,11 @@ struct Writing<'a, 'r> {
     name: String,
     written: Written,
     skipped: Skipped,
+    /// The batches that have rows, and what names the rows of those that are not written yet. Several processes share
+    /// the answers out; each reads the whole table.
+    batches: usize,
+    waiting: VecDeque<ArrayRef>,
+    shared: Shared<Answered>,
     /// The rows read so far, and how many of them were in the files before the present one.
     read: u64,
     before: u64,
@@ -136,6 +143,9 @@ impl<'a, 'r> Writing<'a, 'r> {
             name,
             written,
             skipped: Skipped::default(),
+            batches: 0,
+            waiting: VecDeque::new(),
+            shared: Shared::default(),
             read: 0,
             before: 0,
             file: PathBuf::new(),
@@ -161,6 +171,9 @@ impl<'a, 'r> Writing<'a, 'r> {
                 Err(error) => return Err(error.into()),
             }
         }
+        for answered in std::mem::take(&mut self.shared).end()? {
+            self.put(answered, &mut writer)?;
+        }
         if self.read == 0 {
             return Err(RunError::NoRows(self.job.input.to_owned()));
         }
@@ -182,7 +195,7 @@ impl<'a, 'r> Writing<'a, 'r> {
         self.job.on_error == OnError::Skip
     }
 
-    /// Writes the answers for the rows of a batch.
+    /// Answers for the rows of a batch, if this process does, and writes what is whole.
     fn answer(&mut self, batch: RecordBatch, writer: &mut TableWriter) -> Result<(), RunError> {
         let start = self.read;
         self.read += batch.num_rows() as u64;
@@ -196,18 +209,33 @@ impl<'a, 'r> Writing<'a, 'r> {
         if batch.num_rows() == 0 {
             return Ok(());
         }
-        let answered = self.run.answers(&batch).map_err(|error| match error {
+        let share = company();
+        let is_own = self.batches % share.world == share.rank;
+        self.batches += 1;
+        let answered = is_own.then(|| self.run.answers(&batch)).transpose();
+        let answered = answered.map_err(|error| match error {
             RunError::Data(error) => RunError::Data(located(error)),
             error => error,
         })?;
         (self.rows.watch)(&batch).map_err(located)?;
+        self.waiting.push_back(names);
+        for answered in answered.map_or(Ok(Vec::new()), |own| self.shared.put(own))? {
+            self.put(answered, writer)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the answers for the rows that have waited longest.
+    fn put(&mut self, answered: Answered, writer: &mut TableWriter) -> Result<(), RunError> {
+        let Some(names) = self.waiting.pop_front() else {
+            return Ok(());
+        };
         let meaning = self.run.meaning();
         self.written.outside += meaning.map_or(0, |it| it.outside(&answered.answers));
-        let name = (self.name.clone(), names);
-        writer.write(&columns(name, answer_columns(self.run, answered.answers)))?;
-        self.written.count += batch.num_rows() as u64;
+        self.written.count += names.len() as u64;
         self.written.cut += answered.cut as u64;
-        Ok(())
+        let name = (self.name.clone(), names);
+        Ok(writer.write(&columns(name, answer_columns(self.run, answered.answers)))?)
     }
 
     /// The rows that can be answered for, with their names.

@@ -195,7 +195,7 @@ impl Execute<'_> {
             parameters,
             notes: Vec::new(),
         };
-        if outcome.reason == StopReason::Interrupted || !leads {
+        if outcome.reason == StopReason::Interrupted {
             return Ok(outcome);
         }
         let trained = Trained {
@@ -205,23 +205,26 @@ impl Execute<'_> {
             device: &device.device,
             folder,
         };
-        // The trainer has made sure that a resumed run has the data that it began with.
-        let preprocess = prepared.data.dataset().preprocess().into_iter();
-        let mut files: Vec<_> = preprocess
-            .map(|(name, text)| (name, text.into_bytes()))
-            .collect();
-        let tokenizer = prepared.data.dataset().tokenizer();
-        let (model, known) = (&trained.model, (config, tokenizer));
-        files.extend(weights_files::<W>(known, model, shape, adapters)?);
-        let is_same = match ended {
-            lock::Ended::No => false,
-            lock::Ended::Edited => outcome.steps == 0,
-            lock::Ended::Whole | lock::Ended::Broken => true,
-        };
-        write_results(folder, &files, is_same)?;
+        if leads {
+            // The trainer has made sure that a resumed run has the data that it began with.
+            let preprocess = prepared.data.dataset().preprocess().into_iter();
+            let mut files: Vec<_> = preprocess
+                .map(|(name, text)| (name, text.into_bytes()))
+                .collect();
+            let tokenizer = prepared.data.dataset().tokenizer();
+            let (model, known) = (&trained.model, (config, tokenizer));
+            files.extend(weights_files::<W>(known, model, shape, adapters)?);
+            let is_same = match ended {
+                lock::Ended::No => false,
+                lock::Ended::Edited => outcome.steps == 0,
+                lock::Ended::Whole | lock::Ended::Broken => true,
+            };
+            write_results(folder, &files, is_same)?;
+        }
         let conclusion = Conclusion {
             prepared,
             device,
+            leads,
             ended,
             outcome,
         };
@@ -233,6 +236,8 @@ impl Execute<'_> {
 struct Conclusion<'a> {
     prepared: &'a Prepared,
     device: &'a RunDevice,
+    /// Whether this process seals the run: it is alone, or the first.
+    leads: bool,
     /// How the run had ended before.
     ended: lock::Ended,
     outcome: Outcome,
@@ -249,12 +254,17 @@ impl Conclusion<'_> {
         let Self {
             prepared,
             device,
+            leads,
             ended,
             mut outcome,
         } = self;
         let folder = trained.folder;
         let (start, meter) = (Instant::now(), Meter::default());
+        // Several processes share it out, and each comes to all of it.
         outcome.evaluation = W::conclude(config, data, trained, held_out)?;
+        if !leads {
+            return Ok(outcome);
+        }
         // A run that had ended, and made no update since, has cost what it had cost.
         let is_over = ended != lock::Ended::No && outcome.steps == 0;
         match lock::cost(folder.path())?.filter(|_| is_over) {

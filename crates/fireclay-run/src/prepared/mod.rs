@@ -2,7 +2,6 @@
 
 mod changing;
 mod execute;
-
 mod opening;
 mod preflight;
 pub mod shards;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use fireclay_train::checkpoint::Fingerprints;
-use fireclay_train::cluster::{Unlike, same};
+use fireclay_train::cluster::{Unlike, program, same};
 use fireclay_train::run_folder::RunFolder;
 use fireclay_train::scratch::Scratch;
 use fireclay_train::strategy::TrainError;
@@ -64,7 +64,7 @@ impl Execute<'_> {
         }
         parts.insert("data_sha256".into(), json!(hashes));
         parts.insert("backend".into(), json!(self.device.backend));
-        parts.insert("version".into(), json!(env!("CARGO_PKG_VERSION")));
+        parts.insert("program".into(), json!(program()));
         parts.insert("resumes".into(), json!(self.resumed.is_some()));
         same(&mut *self.hooks.exchange, parts).map_err(|error| match error {
             Unlike::Parts(_) => TrainError::Unlike(error.to_string()).into(),

@@ -119,7 +119,8 @@ pub fn load_run(run: &Path) -> Result<Loaded, RunError> {
     load_run_with(run, &[])
 }
 
-/// The configuration of an existing run, with the values of another one for what may have been moved.
+/// The configuration of an existing run, with the values of another one for what may have been moved, and for how processes
+/// work together.
 ///
 /// # Errors
 ///
@@ -133,7 +134,13 @@ pub fn load_run_at(run: &Path, moved: &RunConfig) -> Result<Loaded, RunError> {
         let path = toml::Value::String(path.to_owned());
         format!("data.{key}={path}")
     };
-    load_run_with(run, &places.map(set).collect::<Vec<_>>())
+    let together = moved.cluster.iter().flat_map(|cluster| {
+        [
+            format!("cluster.timeout={}", cluster.timeout),
+            format!("cluster.shard_optimizer={}", cluster.shard_optimizer),
+        ]
+    });
+    load_run_with(run, &places.map(set).chain(together).collect::<Vec<_>>())
 }
 
 /// The same with overrides.

@@ -10,8 +10,15 @@ use crate::artifacts::FinishedError;
 use crate::generate::GenerateError;
 use crate::translate::TranslateError;
 use fireclay_config::ConfigError;
+use fireclay_train::cluster::Lost;
 use fireclay_train::run_folder::FolderError;
 use fireclay_train::strategy::TrainError;
+
+impl From<Lost> for RunError {
+    fn from(lost: Lost) -> Self {
+        Self::Train(TrainError::Lost(lost.0))
+    }
+}
 
 /// Why a run failed.
 #[derive(Debug, thiserror::Error)]

@@ -26,6 +26,7 @@ use crate::generate::Writer;
 use crate::predictor::Differentiable;
 use crate::task::Input;
 use fireclay_metrics::Report;
+use serde::{Deserialize, Serialize};
 
 /// Metrics by split: `evaluation.json`.
 pub type Evaluations = BTreeMap<String, Report>;
@@ -76,6 +77,21 @@ pub trait Run {
     /// If a column is missing, a cell does not fit its column, or the run answers no rows.
     fn answers(&self, rows: &RecordBatch) -> Result<Answered, RunError>;
 
+    /// Answers for rows of cells of several requests at once. Every row has the same bits whatever other rows there are, and
+    /// a mistake is that of its request alone. Also what the first `seen` of the rows that are answered are like.
+    ///
+    /// # Errors
+    ///
+    /// If the run answers for no rows of cells.
+    fn answers_together(
+        &self,
+        _requests: &[&RecordBatch],
+        _seen: usize,
+    ) -> Result<(Vec<Result<Told, RunError>>, Observed), RunError> {
+        let message = "requests are answered together where they are rows of cells";
+        Err(RunError::Usage(message.into()))
+    }
+
     /// As [`answers`](Self::answers) for images and texts with labels, each of which goes through the model by itself:
     /// an answer has the same bits whatever other rows there are. Also what the first `seen` of them are like.
     ///
@@ -98,15 +114,6 @@ pub trait Run {
     /// As [`take`](Self::take).
     fn observe(&self, most: usize) -> Result<Observed, RunError> {
         Observed::of_table(self.take(On::Split(0), most)?)
-    }
-
-    /// What these rows are like.
-    ///
-    /// # Errors
-    ///
-    /// As [`take_rows`](Self::take_rows).
-    fn observe_rows(&self, rows: &RecordBatch) -> Result<Observed, RunError> {
-        Observed::of_table(self.take_rows(rows)?)
     }
 
     /// What is to be said of these rows beside their answers: of cells that training did not have, of texts that are cut.
@@ -216,12 +223,21 @@ pub struct Evaluated {
 }
 
 /// Answers for some rows.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Answered {
     /// The answers, row by row.
     pub answers: Answers,
     /// The number of rows whose text is longer than the model reads.
     pub cut: usize,
+}
+
+/// Answers for the rows of one request.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// The answers, row by row.
+    pub answers: Answers,
+    /// What is to be said of them, as [`notes_on`](trait.Run.html#method.notes_on) does.
+    pub notes: Vec<String>,
 }
 
 /// How a run reads a table of rows to answer for.

@@ -2,7 +2,7 @@
 
 use fireclay_data::Tokenizer;
 
-use super::{Parts, RunError, Taken};
+use super::{Part, Parts, RunError, Taken};
 
 /// Bins that tokens fall into.
 const BINS: u32 = 64;
@@ -25,9 +25,20 @@ pub struct Observed {
 pub struct Observations {
     /// What it is.
     pub name: String,
-    /// What was seen: once for a sample, or for each of its tokens. A category that the model reads as a vector has
-    /// several numbers.
-    pub values: Vec<Vec<f32>>,
+    /// The numbers of a value: several of a category that the model reads as a vector.
+    pub width: usize,
+    /// What was seen, value by value: one of each sample, or of each of its tokens.
+    pub values: Vec<f32>,
+}
+
+impl Observations {
+    fn of_numbers(name: impl Into<String>, values: Vec<f32>) -> Self {
+        Self {
+            name: name.into(),
+            width: 1,
+            values,
+        }
+    }
 }
 
 impl Observed {
@@ -37,19 +48,25 @@ impl Observed {
             let message = "samples of this run are not compared with those of its training";
             return Err(RunError::Usage(message.into()));
         };
-        let [samples, width] = taken.input.values.dims();
+        let width = taken.input.values.dims()[1];
         let values: Vec<f32> = taken.input.values.into_data().iter().collect();
-        let column = |part: super::Part| Observations {
-            name: part.name,
-            values: values
-                .chunks(width.max(1))
-                .map(|row| part.at.iter().map(|at| row[*at]).collect())
+        Ok(Self::of_columns(&columns, (&values, width)))
+    }
+
+    /// The columns of a table, of which the model reads rows of so many values.
+    pub(crate) fn of_columns(columns: &[Part], (values, width): (&[f32], usize)) -> Self {
+        let rows = || values.chunks_exact(width.max(1));
+        let column = |part: &Part| Observations {
+            name: part.name.clone(),
+            width: part.at.len(),
+            values: rows()
+                .flat_map(|row| part.at.iter().map(|at| row[*at]))
                 .collect(),
         };
-        Ok(Self {
-            samples,
-            columns: columns.into_iter().map(column).collect(),
-        })
+        Self {
+            samples: rows().len(),
+            columns: columns.iter().map(column).collect(),
+        }
     }
 
     /// Images `[images, channels, height, width]` as the model is given them, and their sizes as they are stored:
@@ -65,14 +82,12 @@ impl Observed {
         let rows: Vec<Vec<f64>> = each
             .map(|image| of_image(image, height * width, (mean, std)))
             .collect();
-        let column = |(at, name): (usize, String)| Observations {
-            name,
-            values: rows.iter().map(|row| vec![row[at] as f32]).collect(),
+        let column = |(at, name): (usize, String)| {
+            Observations::of_numbers(name, rows.iter().map(|row| row[at] as f32).collect())
         };
         let columns = image_columns(channels).into_iter().enumerate().map(column);
-        let side = |(side, name): (usize, &str)| Observations {
-            name: name.to_owned(),
-            values: sizes.iter().map(|size| vec![size[side] as f32]).collect(),
+        let side = |(side, name): (usize, &str)| {
+            Observations::of_numbers(name, sizes.iter().map(|size| size[side] as f32).collect())
         };
         let sides = ["height", "width"].into_iter().enumerate().map(side);
         Self {
@@ -86,14 +101,14 @@ impl Observed {
     pub(crate) fn of_texts(tokenizer: &Tokenizer, texts: &[&[u32]]) -> Self {
         let share = |text: &&[u32]| {
             let unknown = tokenizer.tally("", text).unknown as f32;
-            vec![unknown / text.len().max(1) as f32]
+            unknown / text.len().max(1) as f32
         };
         // Knuth's multiplicative hash: neighbours, which are often alike, go apart.
         let bin = |token: &u32| token.wrapping_mul(2_654_435_769) >> (32 - BINS.ilog2());
         let columns = [
             (
                 "length in tokens",
-                texts.iter().map(|text| vec![text.len() as f32]).collect(),
+                texts.iter().map(|text| text.len() as f32).collect(),
             ),
             ("share of unknown tokens", texts.iter().map(share).collect()),
             (
@@ -101,17 +116,14 @@ impl Observed {
                 texts
                     .iter()
                     .flat_map(|text| text.iter())
-                    .map(|token| vec![bin(token) as f32])
+                    .map(|token| bin(token) as f32)
                     .collect(),
             ),
         ];
-        let column = |(name, values): (&str, Vec<Vec<f32>>)| Observations {
-            name: name.to_owned(),
-            values,
-        };
+        let column = |(name, values)| Observations::of_numbers(name, values);
         Self {
             samples: texts.len(),
-            columns: columns.into_iter().map(column).collect(),
+            columns: columns.map(column).into(),
         }
     }
 
@@ -194,7 +206,7 @@ mod tests {
             .iter()
             .map(|column| {
                 assert_eq!(column.values.len(), 2);
-                (column.name.as_str(), column.values[0][0])
+                (column.name.as_str(), column.values[0])
             })
             .collect();
         let wanted = [
@@ -215,6 +227,6 @@ mod tests {
             );
         }
         assert_eq!(first.len(), wanted.len());
-        assert_eq!(found.columns[8].values[1], [40.0]);
+        assert_eq!(found.columns[8].values[1], 40.0);
     }
 }

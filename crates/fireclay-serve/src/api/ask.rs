@@ -1,13 +1,13 @@
 //! Questions to the thread of a run.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use fireclay_data::arrow::array::RecordBatch;
-use tempfile::TempPath;
 use tokio::sync::oneshot;
 use tokio::time::timeout_at;
 
-use crate::body::Whole;
+use crate::body::Taken;
 use crate::error::Refusal;
 use crate::model::{Answer, Job, Model, Rows, Style};
 use crate::state::State;
@@ -16,7 +16,7 @@ use crate::state::State;
 pub async fn ask(
     state: &State,
     model: &Model,
-    (rows, body, files): (RecordBatch, Whole, Vec<TempPath>),
+    (rows, taken): (RecordBatch, Taken),
     style: Style,
     until: Instant,
 ) -> Result<Answer, Refusal> {
@@ -28,8 +28,7 @@ pub async fn ask(
     model.ask(Job::Rows(Rows {
         rows,
         style,
-        _body: body,
-        _files: files,
+        _taken: taken,
         until,
         reply,
     }))?;
@@ -46,6 +45,22 @@ pub fn too_many(rows: usize, most: usize) -> Refusal {
         status,
         format!("a request may have {most} rows, not {rows}"),
     )
+}
+
+/// Bytes that are read sooner than they are handed to another thread.
+const FEW: usize = 64 * 1024;
+
+/// Reads a body of so many bytes: one of few at once, a longer one where it holds up no other request.
+pub async fn read<T: Send + 'static>(
+    bytes: usize,
+    until: Instant,
+    work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+) -> Result<T, Refusal> {
+    if bytes > FEW {
+        return in_time(until, work).await;
+    }
+    // A panic must be told to the client on either way.
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(unread()))
 }
 
 /// The same as [`aside`], before the deadline: what has not begun by then does not begin.
@@ -66,8 +81,9 @@ pub async fn aside<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
 ) -> Result<T, Refusal> {
     let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|_| {
-        let message = "the request could not be read; this is a bug of the server";
-        Err(Refusal::internal(message))
-    })
+    done.unwrap_or_else(|_| Err(unread()))
+}
+
+fn unread() -> Refusal {
+    Refusal::internal("the request could not be read; this is a bug of the server")
 }

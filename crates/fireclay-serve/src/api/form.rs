@@ -3,9 +3,8 @@
 use std::convert::Infallible;
 
 use axum::body::Bytes;
-use futures_util::stream;
+use futures_util::{FutureExt, stream};
 use multer::{Error, Multipart};
-use tokio::runtime::Handle;
 
 use super::ask::too_many;
 use crate::error::Refusal;
@@ -33,7 +32,9 @@ pub fn files(
     most: usize,
 ) -> Result<(Vec<String>, Vec<Bytes>), Refusal> {
     // The body is there: nothing is waited for.
-    let found = Handle::current().block_on(read(body.clone(), boundary, most))?;
+    let found = read(body.clone(), boundary, most).now_or_never();
+    let unread = || Refusal::internal("the form could not be read; this is a bug of the server");
+    let found = found.ok_or_else(unread)??;
     match found.1.is_empty() {
         true => Err(Refusal::bad(
             "the form has no file: send one as -F image=@a.png",

@@ -11,11 +11,11 @@ use fireclay_data::arrow::json::WriterBuilder as JsonBuilder;
 use fireclay_data::arrow::json::writer::JsonArray;
 use fireclay_run::answer::distinct;
 use serde_json::json;
-use serde_json::value::RawValue;
 
-use super::ask::{ask, in_time};
+use super::ask::{self, ask};
 use super::form;
 use super::read::{self, Asked};
+use crate::body::Whole;
 use crate::error::Refusal;
 use crate::http::Served;
 use crate::model::{Facts, Kind, Style};
@@ -47,18 +47,18 @@ pub async fn predict(
         _ => Style::ByClass,
     };
     let (read_by, of) = (state.clone(), model.clone());
-    let asked = move || Ok((asked(&read_by, &of.facts, &content, &body.bytes)?, body));
-    let (asked, body) = in_time(until, asked).await?;
-    let hidden = state.hidden();
-    let answer = ask(
-        &state,
-        &model,
-        (asked.rows, body, asked.files),
-        style,
-        until,
-    )
-    .await;
-    let answer = answer.map_err(|refusal| refusal.without(&hidden))?;
+    // An image is decoded by the thread of the model.
+    let length = match content {
+        Content::Image => 0,
+        _ => body.bytes.len(),
+    };
+    let asked = move || {
+        let Whole { bytes, taken } = body;
+        Ok((asked(&read_by, &of.facts, &content, bytes)?, taken))
+    };
+    let (asked, taken) = ask::read(length, until, asked).await?;
+    let answer = ask(&state, &model, (asked.rows, taken), style, until).await;
+    let answer = answer.map_err(|refusal| refusal.without(&state.hidden()))?;
     let table = named(asked.names, &answer.columns)?;
     let notes = [asked.notes, answer.notes].concat();
     let count = table.num_rows();
@@ -72,21 +72,21 @@ pub async fn predict(
 }
 
 /// What the rows of a body are, for this run.
-fn asked(state: &State, facts: &Facts, content: &Content, bytes: &Bytes) -> Result<Asked, Refusal> {
-    read::refuse_packed(bytes)?;
+fn asked(state: &State, facts: &Facts, content: &Content, bytes: Bytes) -> Result<Asked, Refusal> {
+    read::refuse_packed(&bytes)?;
     let most = facts.most(&state.settings.limits);
     match (facts.kind, content) {
         (Kind::Rows, Content::Table(format)) => read::table(state, facts, (&bytes[..], *format)),
-        (Kind::Images, Content::Image) => read::images(state, facts, &[bytes]),
+        (Kind::Images, Content::Image) => read::images(state, facts, vec![bytes]),
         (Kind::Images, Content::Form(boundary)) => {
-            let (names, images) = form::files(bytes, boundary, most)?;
-            read::named_images(state, facts, (names, &images[..]))
+            let (names, images) = form::files(&bytes, boundary, most)?;
+            read::named_images(state, facts, (names, images))
         }
         (Kind::Translations, Content::Table(TableFormat::Jsonl)) => {
-            read::texts(read::texts_of_json(bytes, most)?)
+            read::texts(read::texts_of_json(&bytes, most)?)
         }
         (Kind::Translations, Content::Text) => {
-            let text = std::str::from_utf8(bytes);
+            let text = std::str::from_utf8(&bytes);
             let text = text.map_err(|_| Refusal::bad("the body is not valid UTF-8"))?;
             read::texts(text.lines().take(most + 1).map(String::from).collect())
         }
@@ -185,28 +185,16 @@ fn wants_csv(headers: &HeaderMap) -> bool {
     accept.is_some_and(|accept| accept.as_bytes().starts_with(b"text/csv"))
 }
 
+/// The rows are written where they stand in the answer.
 fn as_json(name: &str, table: &RecordBatch, notes: &[String]) -> Result<Response, Refusal> {
-    let wrong = |error: String| Refusal::internal(error);
+    let (name, notes) = (json!(name), json!(notes));
+    let head = format!("{{\"model\":{name},\"predictions\":").into_bytes();
     let builder = JsonBuilder::new().with_explicit_nulls(true);
-    let mut writer = builder.build::<_, JsonArray>(Vec::new());
-    writer
-        .write(table)
-        .and_then(|()| writer.finish())
-        .map_err(|error| wrong(error.to_string()))?;
-    let rows = String::from_utf8(writer.into_inner()).map_err(|error| wrong(error.to_string()))?;
-    let rows = RawValue::from_string(rows).map_err(|error| wrong(error.to_string()))?;
-    #[derive(serde::Serialize)]
-    struct Answers<'a> {
-        model: &'a str,
-        predictions: &'a RawValue,
-        notes: &'a [String],
-    }
-    let answers = Answers {
-        model: name,
-        predictions: &rows,
-        notes,
-    };
-    let body = serde_json::to_vec(&answers).map_err(|error| wrong(error.to_string()))?;
+    let mut writer = builder.build::<_, JsonArray>(head);
+    let written = writer.write(table).and_then(|()| writer.finish());
+    written.map_err(|error| Refusal::internal(error.to_string()))?;
+    let mut body = writer.into_inner();
+    body.extend(format!(",\"notes\":{notes}}}").into_bytes());
     Ok(json_response(body.into()))
 }
 

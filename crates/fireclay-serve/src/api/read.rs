@@ -1,12 +1,17 @@
 //! From the bytes of a request to rows, by the very reader that `predict` reads files with.
 
+use std::collections::HashMap;
 use std::io::Write;
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use axum::http::StatusCode;
-use fireclay_data::arrow::array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
+use fireclay_data::arrow::array::{ArrayRef, BinaryArray, RecordBatch, StringArray, UInt64Array};
+use fireclay_data::arrow::buffer::{Buffer, OffsetBuffer};
 use fireclay_data::arrow::compute::concat_batches;
-use fireclay_data::{DataError, TableFormat, column, plain_text, stream};
+use fireclay_data::arrow::datatypes::Schema;
+use fireclay_data::{DataError, JsonRows, TableFormat, column, json_rows, plain_text, stream};
+use fireclay_run::Reading;
 use serde_json::Value;
 use tempfile::{NamedTempFile, TempPath};
 
@@ -26,8 +31,6 @@ pub struct Asked {
     pub names: (String, ArrayRef),
     /// What is to be said of how they were read.
     pub notes: Vec<String>,
-    /// What has to stay until the rows are answered.
-    pub files: Vec<TempPath>,
 }
 
 /// The rows of a table in one of the formats that `predict` reads.
@@ -49,12 +52,21 @@ fn read_table(
     let reading = facts
         .reading(format)
         .ok_or_else(|| Refusal::bad(format!("{} reads no tables", facts.name)))?;
+    let most = facts.most(&state.settings.limits);
+    let columns = (&facts.columns[..], reading.id.as_deref());
+    if format == TableFormat::Jsonl {
+        match json_rows(bytes, &reading.options, columns, most) {
+            JsonRows::Read(rows) => return of_rows(facts, &rows, reading, Vec::new()),
+            JsonRows::TooMany(rows) => return Err(too_many(rows, most)),
+            // The reader of files says what is wrong, in the words of `predict`.
+            JsonRows::Unclear => {}
+        }
+    }
     let file = kept(state, bytes)?;
     let path = file.display().to_string();
     let mut pieces = stream(&path, &reading.options).map_err(of_data)?;
     refuse_wide(pieces.columns().len(), facts)?;
     let (mut read, mut count) = (Vec::new(), 0);
-    let most = facts.most(&state.settings.limits);
     for piece in &mut pieces {
         let piece = piece.map_err(of_data)?;
         count += piece.num_rows();
@@ -67,17 +79,22 @@ fn read_table(
         return Err(Refusal::bad("the request has no rows"));
     };
     let whole = concat_batches(&first.schema(), &read).map_err(|error| of_data(error.into()))?;
-    let names = names(&whole, reading.id.as_deref()).map_err(of_data)?;
     let hidden = state.hidden();
+    let notes = pieces.notes();
+    let notes = notes.iter().map(|note| hidden.hide(note)).collect();
+    of_rows(facts, &whole, reading, notes)
+}
+
+fn of_rows(
+    facts: &Facts,
+    rows: &RecordBatch,
+    reading: &Reading,
+    notes: Vec<String>,
+) -> Result<Asked, Refusal> {
     Ok(Asked {
-        rows: wanted(facts, &whole),
-        names,
-        notes: pieces
-            .notes()
-            .iter()
-            .map(|note| hidden.hide(note))
-            .collect(),
-        files: Vec::new(),
+        rows: wanted(facts, rows),
+        names: names(rows, reading.id.as_deref()).map_err(of_data)?,
+        notes,
     })
 }
 
@@ -96,12 +113,24 @@ fn refuse_wide(columns: usize, facts: &Facts) -> Result<(), Refusal> {
 /// The columns that the run reads, so that rows of two requests go together whatever else they hold. Where one is
 /// missing all stay, for the message that names them.
 fn wanted(facts: &Facts, rows: &RecordBatch) -> RecordBatch {
-    let schema = rows.schema();
-    let names = facts.schema.columns.iter();
-    let found = names.map(|column| schema.index_of(&column.name).ok());
-    let found = found.collect::<Option<Vec<_>>>();
+    let (names, schema) = (&facts.columns, rows.schema_ref());
+    let fields = schema.fields().iter().map(|field| field.name());
+    let found: Option<Vec<usize>> = match fields.take(names.len()).eq(names) {
+        true => Some((0..names.len()).collect()),
+        false => positions(names, schema),
+    };
     let projected = found.and_then(|found| rows.project(&found).ok());
     projected.unwrap_or_else(|| rows.clone())
+}
+
+/// Where each name stands in the schema, if all do.
+fn positions(names: &[String], schema: &Schema) -> Option<Vec<usize>> {
+    let fields = schema.fields().iter().enumerate();
+    let positions: HashMap<_, _> = fields
+        .map(|(position, field)| (field.name(), position))
+        .collect();
+    let found = names.iter().map(|name| positions.get(name).copied());
+    found.collect()
 }
 
 fn of_data(error: DataError) -> Refusal {
@@ -123,7 +152,7 @@ pub fn numbered(rows: usize) -> (String, ArrayRef) {
 }
 
 /// Images, each the bytes of a file, called by their numbers.
-pub fn images(state: &State, facts: &Facts, images: &[impl AsRef<[u8]>]) -> Result<Asked, Refusal> {
+pub fn images(state: &State, facts: &Facts, images: Vec<Bytes>) -> Result<Asked, Refusal> {
     let names = (1..=images.len()).map(|number| number.to_string());
     named_images(state, facts, (names.collect(), images))
 }
@@ -132,22 +161,33 @@ pub fn images(state: &State, facts: &Facts, images: &[impl AsRef<[u8]>]) -> Resu
 pub fn named_images(
     state: &State,
     facts: &Facts,
-    (names, images): (Vec<String>, &[impl AsRef<[u8]>]),
+    (names, images): (Vec<String>, Vec<Bytes>),
 ) -> Result<Asked, Refusal> {
     let most = facts.most(&state.settings.limits);
     if images.len() > most {
         return Err(too_many(images.len(), most));
     }
-    let files = images.iter().map(|bytes| kept(state, bytes.as_ref()));
-    let files = files.collect::<Result<Vec<_>, _>>()?;
-    let paths = files.iter().map(|file| file.display().to_string());
-    let paths: ArrayRef = Arc::new(StringArray::from_iter_values(paths));
     let names: ArrayRef = Arc::new(StringArray::from_iter_values(names));
     Ok(Asked {
-        rows: batch("image", paths)?,
+        rows: batch("image", Arc::new(files(images)?))?,
         names: ("image".to_owned(), names),
         notes: Vec::new(),
-        files,
+    })
+}
+
+/// The bytes of files as a column; a single file is not copied.
+fn files(images: Vec<Bytes>) -> Result<BinaryArray, Refusal> {
+    let lengths = images.iter().map(Bytes::len);
+    let is_small = lengths.sum::<usize>() <= i32::MAX as usize;
+    if !is_small {
+        return Err(Refusal::bad("the images have over 2 GiB together"));
+    }
+    Ok(match <[Bytes; 1]>::try_from(images) {
+        Ok([image]) => {
+            let offsets = OffsetBuffer::from_lengths([image.len()]);
+            BinaryArray::new(offsets, Buffer::from(image), None)
+        }
+        Err(images) => BinaryArray::from_iter_values(images),
     })
 }
 
@@ -159,7 +199,6 @@ pub fn texts(texts: Vec<String>) -> Result<Asked, Refusal> {
         rows: batch("text", texts)?,
         names: numbered(count),
         notes: Vec::new(),
-        files: Vec::new(),
     })
 }
 

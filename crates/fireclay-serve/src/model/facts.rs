@@ -8,6 +8,7 @@ use fireclay_data::arrow::array::AsArray;
 use fireclay_data::arrow::datatypes::Float64Type;
 use fireclay_run::answer::Meaning;
 use fireclay_run::chat::Chat;
+use fireclay_run::generate::Reader;
 use fireclay_run::run::Base;
 use fireclay_run::{InputKind, InputSchema, Reading, Run};
 
@@ -36,6 +37,8 @@ pub struct Facts {
     pub kind: Kind,
     pub task: &'static str,
     pub schema: InputSchema,
+    /// The names of its columns.
+    pub columns: Vec<String>,
     /// Names of classes or labels; none where the answer is a number or a text.
     pub classes: Vec<String>,
     /// The columns of a stated coverage, and whether they hold numbers.
@@ -44,6 +47,8 @@ pub struct Facts {
     readings: Vec<(TableFormat, Reading)>,
     /// How a conversation becomes a prompt, if the run says it.
     pub chat: Option<Chat>,
+    /// What makes of prompts what its model is given, if it writes.
+    pub reader: Option<Reader>,
     /// When it was opened, in seconds since 1970.
     pub opened: u64,
     pub hidden: Hidden,
@@ -59,18 +64,26 @@ impl Facts {
         let base = run.base();
         let task = base.config().task.name();
         let meaning = run.meaning();
-        let kind = kind(run)?;
+        let (kind, schema) = (kind(run)?, run.schema());
         let reading = |format| Some((format, run.reading(Some(format))?));
         Ok(Self {
             name: name.to_owned(),
             version: version(&base.run),
             kind,
             task,
-            schema: run.schema(),
+            columns: schema.columns.iter().map(|it| it.name.clone()).collect(),
+            schema,
             classes: meaning.map_or_else(Vec::new, |meaning| meaning.classes().to_vec()),
             bounds: meaning.map_or_else(Vec::new, bounds),
             readings: TableFormat::ALL.into_iter().filter_map(reading).collect(),
             chat: run.chat().map_err(|error| error.to_string())?,
+            reader: match kind {
+                Kind::Writing => {
+                    let writer = run.writer().map_err(|error| error.to_string())?;
+                    Some(writer.reader())
+                }
+                _ => None,
+            },
             opened: SystemTime::now()
                 .duration_since(UNIX_EPOCH)
                 .map_or(0, |since| since.as_secs()),

@@ -1,13 +1,13 @@
 //! What a run is asked.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use fireclay_data::arrow::array::RecordBatch;
-use fireclay_run::generate::{Ended, Limits, Sampling};
-use tempfile::TempPath;
+use fireclay_run::generate::{Ended, Limits, Prompt, Sampling};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::body::Whole;
+use crate::body::Taken;
 use crate::error::Refusal;
 
 /// Something to do for the thread that holds a run.
@@ -22,10 +22,8 @@ pub enum Job {
 pub struct Rows {
     pub rows: RecordBatch,
     pub style: Style,
-    /// What the rows were read from: its room is taken until they are answered.
-    pub _body: Whole,
-    /// The files that rows name, which are read while they are answered.
-    pub _files: Vec<TempPath>,
+    /// The room of what the rows were read from is taken until they are answered.
+    pub _taken: Taken,
     pub until: Instant,
     pub reply: oneshot::Sender<Result<Answer, Refusal>>,
 }
@@ -51,9 +49,8 @@ pub struct Answer {
 /// A text to write.
 #[derive(Debug)]
 pub struct Text {
-    pub prompt: String,
-    /// Whether the prompt is a conversation that the chat template has rendered, before which nothing is put.
-    pub is_rendered: bool,
+    /// What the model is given to go on from, which texts of one prompt share.
+    pub prompt: Arc<Prompt>,
     pub sampling: Sampling,
     /// How long; none for as long as the context is.
     pub most: Option<usize>,

@@ -6,8 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use fireclay_data::DataError;
-use fireclay_data::arrow::array::{ArrayRef, RecordBatch, UInt64Array};
-use fireclay_data::arrow::compute::{concat_batches, take_record_batch};
+use fireclay_data::arrow::array::{ArrayRef, RecordBatch};
+use fireclay_data::arrow::compute::concat_batches;
 use fireclay_run::answer::Answers;
 use fireclay_run::{Observed, Run, RunError, answer_columns, image_columns};
 
@@ -16,9 +16,6 @@ use super::job::{Answer, Job, Rows, Style};
 use super::worker::Work;
 use crate::drift::OF_BATCH;
 use crate::error::Refusal;
-
-/// Rows that go through a model at once: a multiple of every width of SIMD, so that every row goes through the same vector loop.
-const TOGETHER: usize = 32;
 
 /// Images and texts that are answered for at the same time, at most: the first waits for the last of them.
 const APART: usize = 64;
@@ -41,36 +38,21 @@ pub fn work(work: &Work<'_>) {
         let rows: usize = together.iter().map(|asked| asked.rows.num_rows()).sum();
         work.metrics.batch.observe(rows as f64);
         let start = Instant::now();
-        let answered = answer(together, work);
-        work.metrics
-            .computing
-            .observe(start.elapsed().as_secs_f64());
-        if work.facts.has_cells() && work.drift.is_ready() && !answered.is_empty() {
-            count(work, || {
-                let rows = first_rows(&answered, OF_BATCH)?;
-                work.run.observe_rows(&rows)
-            });
+        match work.facts.has_cells() {
+            true => of_cells(together, work),
+            false => answer(together, work),
         }
+        let took = start.elapsed().as_secs_f64();
+        work.metrics.computing.observe(took);
     }
 }
 
-/// Counts rows for the comparison with the training. What cannot be counted is answered all the same.
-fn count(work: &Work<'_>, seen: impl FnOnce() -> Result<Observed, RunError>) {
+/// Counts samples for the comparison with the training. What cannot be counted is answered all the same.
+fn count(work: &Work<'_>, seen: &Observed) {
     let _ = guarded(|| {
-        work.drift.add(&seen()?);
+        work.drift.add(seen);
         Ok(())
     });
-}
-
-/// So many rows from the first of these on.
-fn first_rows(batches: &[RecordBatch], mut most: usize) -> Result<RecordBatch, DataError> {
-    let some = batches.iter().map(|rows| {
-        let count = most.min(rows.num_rows());
-        most -= count;
-        rows.slice(0, count)
-    });
-    let some: Vec<RecordBatch> = some.collect();
-    Ok(concat_batches(&some[0].schema(), &some)?)
 }
 
 /// What is still to be answered: in time, for somebody who listens.
@@ -100,7 +82,7 @@ fn gather(first: Rows, kept: &mut VecDeque<Rows>, work: &Work<'_>) -> Vec<Rows> 
         (_, false) => work.limits.batch.min(APART),
     };
     let until = Instant::now() + work.limits.wait;
-    let schema = first.rows.schema();
+    let (schema, has_cells) = (first.rows.schema(), work.facts.has_cells());
     let mut count = first.rows.num_rows();
     let mut together = vec![first];
     while count < most && kept.is_empty() {
@@ -111,7 +93,9 @@ fn gather(first: Rows, kept: &mut VecDeque<Rows>, work: &Work<'_>) -> Vec<Rows> 
         let Some(rows) = wanted(job, work) else {
             continue;
         };
-        let fits = rows.rows.schema() == schema && count + rows.rows.num_rows() <= most;
+        // Rows of cells are read request by request, others are put into one table.
+        let is_alike = has_cells || rows.rows.schema() == schema;
+        let fits = is_alike && count + rows.rows.num_rows() <= most;
         match fits {
             true => {
                 count += rows.rows.num_rows();
@@ -130,13 +114,36 @@ fn next(work: &Work<'_>, left: Duration) -> Option<Job> {
     }
 }
 
-/// Answers requests together; where that fails, each by itself, so that nobody hears of the mistake of another. Gives the
-/// rows that were answered.
-fn answer(together: Vec<Rows>, work: &Work<'_>) -> Vec<RecordBatch> {
+/// Answers requests of rows of cells together, each of which is read once. Should that panic, each by itself.
+fn of_cells(together: Vec<Rows>, work: &Work<'_>) {
+    let batches: Vec<&RecordBatch> = together.iter().map(|asked| &asked.rows).collect();
+    let seen = if work.drift.is_ready() { OF_BATCH } else { 0 };
+    let told = guarded(|| work.run.answers_together(&batches, seen));
+    match told {
+        Ok((told, seen)) => {
+            for (asked, told) in together.into_iter().zip(told) {
+                let told = told.map(|told| (told.answers, told.notes));
+                reply(asked, told.map_err(Refusal::from), work);
+            }
+            count(work, &seen);
+        }
+        Err(refusal) if together.len() == 1 => {
+            for asked in together {
+                reply(asked, Err(refusal.clone()), work);
+            }
+        }
+        Err(_) => together
+            .into_iter()
+            .for_each(|asked| of_cells(vec![asked], work)),
+    }
+}
+
+/// Answers requests together; where that fails, each by itself, so that nobody hears of the mistake of another.
+fn answer(together: Vec<Rows>, work: &Work<'_>) {
     let batches: Vec<&RecordBatch> = together.iter().map(|asked| &asked.rows).collect();
     let (answers, is_one) = (all(&batches, work), together.len() == 1);
     let mut start = 0;
-    let answered = together.into_iter().filter_map(|asked| {
+    for asked in together {
         let rows = start..start + asked.rows.num_rows();
         start = rows.end;
         let answers = match &answers {
@@ -144,9 +151,12 @@ fn answer(together: Vec<Rows>, work: &Work<'_>) -> Vec<RecordBatch> {
             Err(refusal) if is_one => Err(refusal.clone()),
             Err(_) => all(&[&asked.rows], work),
         };
-        reply(asked, answers, work)
-    });
-    answered.collect()
+        let told = answers.and_then(|answers| {
+            let notes = guarded(|| work.run.notes_on(&asked.rows, &answers))?;
+            Ok((answers, notes))
+        });
+        reply(asked, told, work);
+    }
 }
 
 /// The answers for all rows of these batches.
@@ -165,33 +175,7 @@ fn all(batches: &[&RecordBatch], work: &Work<'_>) -> Result<Answers, Refusal> {
 fn answers(work: &Work<'_>, rows: &RecordBatch) -> Result<Answers, RunError> {
     match work.facts.kind {
         Kind::Translations => Ok(work.run.answers(rows)?.answers),
-        _ if work.facts.has_cells() => of_cells(work, rows),
         _ => apart(work, rows),
-    }
-}
-
-/// Rows of cells go through the model so many at a time, whoever sent them; the last is repeated where there are fewer. How
-/// products are rounded depends on how many rows they have, and on nothing else of the rows beside one.
-fn of_cells(work: &Work<'_>, rows: &RecordBatch) -> Result<Answers, RunError> {
-    let (count, classes) = (rows.num_rows(), work.facts.classes.len());
-    let mut all: Option<Answers> = None;
-    for start in (0..count).step_by(TOGETHER) {
-        let some = TOGETHER.min(count - start);
-        let indices = (0..TOGETHER).map(|row| (start + row.min(some - 1)) as u64);
-        let padded = take_record_batch(rows, &UInt64Array::from_iter_values(indices));
-        let Ok(answered) = work.run.answers(&padded.map_err(DataError::from)?) else {
-            // The message is about the rows as they were sent.
-            break;
-        };
-        let answers = part(&answered.answers, 0..some, classes);
-        match &mut all {
-            None => all = Some(answers),
-            Some(all) => append(all, answers),
-        }
-    }
-    match all.filter(|all| length(all) == count) {
-        Some(all) => Ok(all),
-        None => Ok(work.run.answers(rows)?.answers),
     }
 }
 
@@ -205,7 +189,8 @@ fn apart(work: &Work<'_>, rows: &RecordBatch) -> Result<Answers, RunError> {
         } else {
             0
         };
-        let (answered, seen) = work.run.answers_apart(&some, seen)?;
+        let answered = work.run.answers_apart(&some, seen);
+        let (answered, seen) = answered.map_err(|error| located(error, start, rows.num_rows()))?;
         Ok::<_, RunError>((answered.answers, seen))
     };
     let (mut all, seen) = answers(0)?;
@@ -213,8 +198,24 @@ fn apart(work: &Work<'_>, rows: &RecordBatch) -> Result<Answers, RunError> {
         append(&mut all, answers(start)?.0);
     }
     // What is refused in the end is not counted.
-    count(work, || Ok(seen));
+    count(work, &seen);
     Ok(all)
+}
+
+/// An error about one of the samples from this one on, of so many in a request.
+fn located(error: RunError, start: usize, count: usize) -> RunError {
+    let RunError::Data(error) = error else {
+        return error;
+    };
+    let DataError::Image { name, message } = error else {
+        return RunError::Data(error.map_row(|row| row + start));
+    };
+    let number = name.strip_prefix("image ").and_then(|it| it.parse().ok());
+    let name = match (count, number) {
+        (2.., Some(number @ 1usize..)) => format!("image {} of the request", start + number),
+        _ => "the request".to_owned(),
+    };
+    RunError::Data(DataError::Image { name, message })
 }
 
 /// Adds answers of the same kind.
@@ -254,15 +255,6 @@ fn append(all: &mut Answers, more: Answers) {
     }
 }
 
-fn length(answers: &Answers) -> usize {
-    match answers {
-        Answers::Classes { chosen, .. } => chosen.len(),
-        Answers::Sets { chosen, .. } => chosen.len(),
-        Answers::Numbers(numbers) => numbers.len(),
-        Answers::Texts(texts) => texts.len(),
-    }
-}
-
 /// The result of `work`. A panic ends one request, not the thread.
 pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, RunError>) -> Result<T, Refusal> {
     match catch_unwind(AssertUnwindSafe(work)) {
@@ -296,27 +288,20 @@ fn part(answers: &Answers, rows: Range<usize>, classes: usize) -> Answers {
     }
 }
 
-/// Gives the rows of a request if they were answered.
-fn reply(asked: Rows, answers: Result<Answers, Refusal>, work: &Work<'_>) -> Option<RecordBatch> {
-    let answer = answers.and_then(|answers| {
-        let columns = || {
-            let notes = work.run.notes_on(&asked.rows, &answers)?;
-            Ok((columns(work.run, answers, asked.style), notes))
-        };
-        let (columns, notes) = guarded(columns)?;
+fn reply(asked: Rows, told: Result<(Answers, Vec<String>), Refusal>, work: &Work<'_>) {
+    let answer = told.and_then(|(answers, notes)| {
+        let columns = guarded(|| Ok(columns(work.run, answers, asked.style)))?;
         let columns = RecordBatch::try_from_iter(columns);
         let columns = columns.map_err(|error| Refusal::internal(error.to_string()))?;
         Ok(Answer { columns, notes })
     });
     let answer = answer.map_err(|refusal| refusal.without(&work.facts.hidden));
-    let answered = answer.is_ok().then(|| asked.rows.clone());
-    if answered.is_some() {
+    if answer.is_ok() {
         work.metrics.rows.inc_by(asked.rows.num_rows() as u64);
     }
     if asked.reply.send(answer).is_err() {
         work.metrics.left.inc();
     }
-    answered
 }
 
 fn columns(run: &dyn Run, answers: Answers, style: Style) -> Vec<(String, ArrayRef)> {
@@ -328,20 +313,17 @@ fn columns(run: &dyn Run, answers: Answers, style: Style) -> Vec<(String, ArrayR
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
 
     #[test]
-    fn rows_to_count_are_of_all_requests() {
-        let batch = |numbers: Range<u64>| {
-            let numbers: ArrayRef = Arc::new(UInt64Array::from_iter_values(numbers));
-            RecordBatch::try_from_iter([("x", numbers)]).expect("a batch")
+    fn an_image_that_is_refused_has_its_number_in_the_request() {
+        let said = |name: &str, start, count| {
+            let (name, message) = (name.to_owned(), "no".to_owned());
+            let error = RunError::Data(DataError::Image { name, message });
+            located(error, start, count).to_string()
         };
-        let batches = [batch(0..3), batch(3..5), batch(5..90)];
-        let first = |most| first_rows(&batches, most).expect("rows");
-        assert_eq!(first(64), batch(0..64));
-        assert_eq!(first(4), batch(0..4));
-        assert_eq!(first(99), batch(0..90));
+        assert_eq!(said("image 1", 0, 1), "the request: no");
+        assert_eq!(said("image 2", 0, 3), "image 2 of the request: no");
+        assert_eq!(said("image 2", 64, 70), "image 66 of the request: no");
     }
 }

@@ -118,24 +118,18 @@ fn started(
     several: &mut Several<'_>,
     work: &Work<'_>,
 ) -> Result<(usize, Event), Refusal> {
-    let prompt = guarded(|| {
-        let writer = several.writer();
-        Ok(match text.is_rendered {
-            true => writer.rendered(&text.prompt)?,
-            false => writer.prompt(&text.prompt)?,
-        })
-    })?;
+    let prompt = &text.prompt;
     let count = prompt.tokens.len();
     let usual = context(work)
         .saturating_sub(count)
         .clamp(1, work.limits.tokens.max(1));
     work.metrics.prompt_tokens.inc_by(count as u64);
     let (sampling, limits) = (text.sampling.clone(), text.limits(usual));
-    let slot = guarded(|| Ok(several.begin(prompt.tokens, sampling, limits)?))?;
+    let slot = guarded(|| Ok(several.begin(prompt.tokens.clone(), sampling, limits)?))?;
     let slot = slot.ok_or_else(|| Refusal::internal("there is no room for a text"))?;
     let event = Event::Begun {
         prompt: count,
-        notes: prompt.notes,
+        notes: prompt.notes.clone(),
     };
     Ok((slot, event))
 }

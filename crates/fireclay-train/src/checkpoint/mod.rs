@@ -33,6 +33,13 @@ impl Checkpoint {
         self.members.get(name).map(Vec::as_slice)
     }
 
+    /// The same with this member alone.
+    pub(crate) fn only(mut self, name: &str) -> Self {
+        self.members.retain(|own, _| own == name);
+        self.manifest.members.retain(|own, _| own == name);
+        self
+    }
+
     /// Everything, for another process: the length of the manifest, the manifest, the members in its order.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let manifest = serde_json::to_vec(&self.manifest).expect("plain data");

@@ -1,5 +1,6 @@
 //! Whether the processes of a training train the same.
 
+use fireclay_data::sha256_file;
 use serde::{Deserialize, Serialize};
 
 use super::{Exchange, Lost};
@@ -20,6 +21,13 @@ pub enum Unlike {
 struct Told {
     place: String,
     parts: Fingerprints,
+}
+
+/// What tells this build of the program from others: its version and the SHA-256 of its file.
+pub fn program() -> String {
+    let hash = std::env::current_exe().ok().map(|file| sha256_file(&file));
+    let hash = hash.and_then(Result::ok).unwrap_or_default();
+    format!("{} {hash}", env!("CARGO_PKG_VERSION"))
 }
 
 /// Compares `parts` of the run across all processes. Every process finds the same.

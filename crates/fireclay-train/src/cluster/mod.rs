@@ -5,13 +5,21 @@
 //! number of parts alone, and not on how many processes there are.
 
 mod agreement;
+mod company;
+mod owners;
+mod rounds;
 mod sum;
 pub mod threads;
 mod tree;
 
-pub use agreement::{Unlike, same};
+pub use agreement::{Unlike, program, same};
+pub use company::{Shared, company, each_in_company, in_company};
+pub(crate) use owners::Owners;
+pub(crate) use rounds::Rounds;
 pub(crate) use sum::{held, sum};
 pub(crate) use tree::Tree;
+
+use burn::data::dataset::DatasetError;
 
 use crate::loader::Share;
 
@@ -36,6 +44,9 @@ pub trait Exchange: Send {
     /// [`Lost`], as for all that follow.
     fn gather(&mut self, bytes: Vec<u8>) -> Result<Vec<Vec<u8>>, Lost>;
 
+    /// The bytes of every process, in their order, for process 0; nothing for the others. They may be many.
+    fn collect(&mut self, bytes: Vec<u8>) -> Result<Vec<Vec<u8>>, Lost>;
+
     /// Sends each process its chunk of `values`, which has a chunk of the same length for each; gives the chunks
     /// for this process, in the order of the processes that sent them.
     fn all_to_all(&mut self, values: Vec<f32>) -> Result<Vec<f32>, Lost>;
@@ -52,6 +63,13 @@ pub trait Exchange: Send {
 #[error("{0}")]
 pub struct Lost(pub String);
 
+impl From<Lost> for DatasetError {
+    /// A pass over samples ends as if one of them could not be read.
+    fn from(lost: Lost) -> Self {
+        Self::new(lost)
+    }
+}
+
 /// One process that computes everything.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Alone;
@@ -62,6 +80,10 @@ impl Exchange for Alone {
     }
 
     fn gather(&mut self, bytes: Vec<u8>) -> Result<Vec<Vec<u8>>, Lost> {
+        Ok(vec![bytes])
+    }
+
+    fn collect(&mut self, bytes: Vec<u8>) -> Result<Vec<Vec<u8>>, Lost> {
         Ok(vec![bytes])
     }
 

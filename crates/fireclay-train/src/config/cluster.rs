@@ -17,6 +17,11 @@ pub struct ClusterConfig {
     /// it was. More than the longest step, evaluation or checkpoint takes.
     #[serde(default = "ten_minutes")]
     pub timeout: u64,
+    /// Each process remembers what the optimizer keeps of a share of the parameters, and updates those: with N processes
+    /// Adam takes 8 / N bytes for each parameter instead of 8. Weights and checkpoints are whole everywhere, and the
+    /// result is the same to the bit.
+    #[serde(default)]
+    pub shard_optimizer: bool,
 }
 
 /// More parts than processes that anybody has started.
@@ -52,6 +57,7 @@ mod tests {
             ClusterConfig {
                 parts,
                 timeout: 600,
+                shard_optimizer: false,
             }
             .validate()
             .len()

@@ -29,7 +29,7 @@ mod state;
 
 pub use groups::hidden_weights;
 pub use muon::{MuonAdamWConfig, MuonScale};
-pub use record::{OptimizerRecordError, check_shapes, from_bytes, stable_ids, to_bytes};
+pub use record::{OptimizerRecordError, check_shapes, from_bytes, joined, stable_ids, to_bytes};
 
 use crate::registry::registry;
 use groups::Groups;

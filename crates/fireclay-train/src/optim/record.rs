@@ -1,12 +1,13 @@
 //! Saving an optimizer's state so that the same history gives the same bytes, and reading it back
 //! so that nothing is dropped in silence.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId, Parameter};
 use burn::optim::{ModuleOptimizer, OptimizerRecord};
 use burn::store::RecordError;
 use burn::tensor::{Bool, Bytes, DType, Int, Tensor};
+use burn_pack::{Reader, Writer};
 use fireclay_guard::caught;
 
 /// Why the state of an optimizer could not be saved or read back.
@@ -67,6 +68,39 @@ pub fn from_bytes(
     }
 }
 
+/// The states of optimizers of one model that remember different parameters as one, with only the parameters that
+/// are `kept`; the same bytes as those of an optimizer that remembers just these.
+///
+/// # Errors
+/// If the bytes are damaged.
+pub fn joined(
+    states: impl IntoIterator<Item = Bytes>,
+    kept: impl Fn(ParamId) -> bool,
+) -> Result<Bytes, OptimizerRecordError> {
+    let (mut tensors, mut scalars, mut paths) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
+    for state in states {
+        let reader = Reader::from_bytes(state).map_err(RecordError::from)?;
+        scalars.extend(reader.scalars().clone());
+        paths.extend(reader.metadata().clone());
+        tensors.extend(reader.into_tensors().map_err(RecordError::from)?);
+    }
+    // Everything is named by its parameter, or begins with that.
+    let is_kept = |name: &str| {
+        let id = name.split('.').next().and_then(|id| id.parse::<u64>().ok());
+        id.is_none_or(|id| kept(id.into()))
+    };
+    tensors.retain(|tensor| is_kept(&tensor.name));
+    let mut writer = Writer::new(tensors);
+    for (name, value) in scalars.iter().filter(|(name, _)| is_kept(name)) {
+        writer = writer.with_scalar(name, *value);
+    }
+    for (name, path) in paths.iter().filter(|(name, _)| is_kept(name)) {
+        writer = writer.with_metadata(name, path);
+    }
+    let unordered = writer.into_bytes().map_err(RecordError::from)?;
+    Ok(OptimizerRecord::from_bytes(unordered)?.into_bytes()?)
+}
+
 /// Refuses a state whose tensors have not the shapes and types that go with the parameters of `model`: the next
 /// step would panic.
 ///
@@ -76,7 +110,7 @@ pub fn check_shapes<M: Module>(model: &M, bytes: &Bytes) -> Result<(), Optimizer
     let mut known = Shapes::default();
     model.visit(&mut known);
     let bytes = bytes.clone();
-    let read = || burn_pack::Reader::from_bytes(bytes).and_then(burn_pack::Reader::into_tensors);
+    let read = || Reader::from_bytes(bytes).and_then(Reader::into_tensors);
     let failed = |error: burn_pack::Error| OptimizerRecordError::GaveUp(error.to_string());
     let tensors = caught(read).map_err(OptimizerRecordError::GaveUp)?;
     for tensor in tensors.map_err(failed)? {

@@ -1,8 +1,11 @@
 //! A session whose batches are computed in fixed parts, by one process or several.
 
+use std::time::Instant;
+
 use burn::optim::GradientsParams;
-use burn::tensor::Tensor;
+use burn::tensor::{Bytes, Tensor};
 use burn::train::{LearnerModel, TrainStep};
+use fireclay_kernels::is_flex;
 use fireclay_models::layers::draws::key;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -14,7 +17,9 @@ use super::shards::Piece;
 use super::step::{Batches, Forward};
 use super::{TrainError, Trainable};
 use crate::cluster::{Exchange, Lost, Tree, Unlike, held, same, sum};
+use crate::cost::Phase;
 use crate::gradients::{add, scale};
+use crate::optim::{self, OptimizerRecordError};
 use crate::output::StepOutput;
 use crate::weights::{Kept, encode};
 
@@ -94,6 +99,44 @@ impl<M: Trainable> Session<M> {
         }
     }
 
+    /// The norm that all processes clip by: that of the first, where a device may round it otherwise than another.
+    pub(super) fn agreed_norm(&mut self, own: f64) -> Result<f64, TrainError> {
+        match &mut self.setup.cluster {
+            Some(cluster) if !is_flex(&self.setup.device.clone().inner()) => {
+                Ok(f64::from_bits(cluster.leading(&own.to_bits())?))
+            }
+            _ => Ok(own),
+        }
+    }
+
+    /// Where each process has updated the parameters that it owns, all get those of the others.
+    pub(super) fn gather_parameters(&mut self) -> Result<(), TrainError> {
+        let Some(owners) = self.setup.owners.take() else {
+            return Ok(());
+        };
+        let (start, model) = (Instant::now(), self.model().clone());
+        let cluster = self.setup.cluster.as_mut().expect(CLUSTER);
+        let gathered = owners.gathered(&mut *cluster.exchange, model)?;
+        self.setup.owners = Some(owners);
+        self.map_model(|_, _| gathered);
+        self.setup.spent(Phase::Exchange, start);
+        Ok(())
+    }
+
+    /// What the optimizer remembers of all parameters. Where it is shared out, the first process alone gets it.
+    pub(super) fn optimizer_state(&mut self) -> Result<Vec<u8>, TrainError> {
+        let failed = |error: OptimizerRecordError| TrainError::Learner(error.to_string());
+        let own = optim::to_bytes(&self.setup.optimizer)
+            .map_err(failed)?
+            .to_vec();
+        let (Some(_), Some(cluster)) = (&self.setup.owners, &mut self.setup.cluster) else {
+            return Ok(own);
+        };
+        let all = cluster.exchange.collect(own)?.into_iter();
+        let all = all.map(Bytes::from_bytes_vec);
+        Ok(optim::joined(all, |_| true).map_err(failed)?.to_vec())
+    }
+
     /// Forward and backward of a micro-batch in its fixed parts, into `forward`.
     pub(super) fn forward_in_parts(
         &mut self,
@@ -102,6 +145,7 @@ impl<M: Trainable> Session<M> {
         (batches, learning_rate): (&Batches<'_, M>, f64),
         forward: &mut Forward,
     ) -> Result<(), TrainError> {
+        let start = Instant::now();
         let samples: usize = pieces.iter().map(|piece| piece.samples).sum();
         let mut told = Told {
             samples: samples as u64,
@@ -110,12 +154,19 @@ impl<M: Trainable> Session<M> {
         let grads = self.own_parts(half, pieces, (batches, learning_rate), &mut told)?;
         told.held = held(self.model(), &grads);
         told.stops = self.interrupter.should_stop();
+        self.setup.spent(Phase::Compute, start);
+        let start = Instant::now();
         let mut cluster = self.setup.cluster.take().expect(CLUSTER);
         let all = cluster.gather(&told)?;
         let holders: Vec<_> = all.iter().map(|told| told.held.clone()).collect();
         let grads = sum(&mut *cluster.exchange, self.model(), grads, &holders)?;
         cluster.stops = all.iter().any(|told| told.stops);
+        let phase = match all.len() {
+            1 => Phase::Compute,
+            _ => Phase::Exchange,
+        };
         self.setup.cluster = Some(cluster);
+        self.setup.spent(phase, start);
         self.take(&all, grads, forward);
         Ok(())
     }

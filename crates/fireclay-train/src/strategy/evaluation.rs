@@ -5,9 +5,11 @@ use std::iter;
 use burn::train::{EventProcessorTraining, InferenceStep, LearnerEvent, TrainingItem};
 use fireclay_data::Labels;
 use fireclay_metrics::{Direction, Report};
+use serde::{Deserialize, Serialize};
 
 use super::left::is_exhausted;
 use super::session::Session;
+use super::shared::SharedOut;
 use super::state::Best;
 use super::{TrainError, Trainable};
 use crate::config::{BatchSize, CpuShards, EarlyStoppingConfig, EvalConfig};
@@ -46,7 +48,7 @@ pub trait Scorer<O>: Send {
 }
 
 /// What a [`Scorer`] takes of the output of a batch.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Taken {
     /// Numbers; the scorer knows which.
     pub numbers: Vec<f64>,
@@ -170,7 +172,7 @@ impl<M: Trainable> Session<M> {
         });
         let workers = self.workers();
         let work = |(model, batch, progress)| (<M as InferenceStep>::step(&model, batch), progress);
-        let mut shared = self.shared_out(total_items);
+        let mut shared = SharedOut::default();
         each_in_order(workers, items, work, |(output, progress)| {
             let (weight, taken) = (output.weight(), self.setup.scorer.taken(&output));
             self.score_batch(&mut shared, (weight, taken))?;

@@ -20,7 +20,7 @@ use super::state::LoopState;
 use super::trainer::Trainer;
 use super::{Finished, StepStrategy, TrainError, Trainable};
 use crate::checkpoint::Store;
-use crate::cluster::Alone;
+use crate::cluster::{Alone, Owners};
 use crate::config::{BatchSize, CpuShards, Precision};
 use crate::cost::{Clock, Cost, Trace};
 use crate::ema::Ema;
@@ -99,6 +99,7 @@ where
         let trace = || Trace::create(&folder.file("trace.json"));
         Ok(Setup {
             optimizer: self.config.optimizer.init(&self.model),
+            owners: self.owners(),
             ema: self.config.train.ema_decay.map(average),
             state: LoopState::new(is_scaled.then(LossScale::default)),
             rates,
@@ -129,6 +130,14 @@ where
             device: self.tracking(),
             config: self.config.clone(),
         })
+    }
+
+    /// Who remembers what of the optimizer, if it is shared out.
+    fn owners(&self) -> Option<Owners> {
+        let cluster = self.config.cluster.as_ref()?;
+        let share = self.exchange.share();
+        let shares = cluster.shard_optimizer && share.world > 1;
+        shares.then(|| Owners::new(&self.model, share))
     }
 
     /// What computes the parts of a batch. Where their number is fixed, the threads decide how many at once.

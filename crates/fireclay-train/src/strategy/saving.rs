@@ -38,10 +38,14 @@ impl<M: Trainable> Session<M> {
         if let Some(ema) = &self.setup.ema {
             members.push((AVERAGE, finite(encode(ema.model(), kept))?));
         }
-        let optimizer = optim::to_bytes(&self.setup.optimizer)
-            .map_err(|error| TrainError::Learner(error.to_string()))?;
-        members.push((OPTIMIZER, optimizer.to_vec()));
-        self.check_alike(&members)?;
+        let is_shared = self.setup.owners.is_some();
+        if is_shared {
+            self.check_alike(&members)?;
+        }
+        members.push((OPTIMIZER, self.optimizer_state()?));
+        if !is_shared {
+            self.check_alike(&members)?;
+        }
         if !self.leads() {
             return Ok(());
         }
@@ -83,19 +87,23 @@ impl<M: Trainable> Session<M> {
 
     /// The weights that the run ends with, for inference: those of the best evaluation if they
     /// were kept, else the last; averaged if averaging is on.
-    pub(super) fn chosen(&self) -> Result<M, TrainError> {
-        let last = self.averaged();
+    pub(super) fn chosen(&mut self) -> Result<M, TrainError> {
+        let last = self.averaged().valid();
         let step = self.chosen_step();
         if step == self.setup.state.step {
-            return Ok(last.valid());
+            return Ok(last);
         }
-        let checkpoint = self.setup.store.load(step)?;
         let name = match self.setup.ema {
             Some(_) => AVERAGE,
             None => MODEL,
         };
+        let checkpoint = match self.leads() {
+            true => Some(self.setup.store.load(step)?.only(name)),
+            false => None,
+        };
+        let checkpoint = self.setup.everywhere(checkpoint)?;
         let path = self.setup.store.path(step);
-        restore(&checkpoint, name, (last.valid(), &self.setup.kept), &path)
+        restore(&checkpoint, name, (last, &self.setup.kept), &path)
     }
 
     /// The step that had the weights of [`chosen`](Self::chosen).
@@ -191,7 +199,11 @@ pub(super) fn restored<M: LearnerModel>(
     }
     let bytes = Bytes::from_bytes_vec(member(&checkpoint, OPTIMIZER, &path)?.to_vec());
     setup.optimizer = optim::check_shapes(&model, &bytes)
-        .and_then(|()| optim::from_bytes(setup.optimizer, bytes))
+        .and_then(|()| match &setup.owners {
+            Some(owners) => optim::joined([bytes], |id| owners.is_own(id)),
+            None => Ok(bytes),
+        })
+        .and_then(|bytes| optim::from_bytes(setup.optimizer, bytes))
         .map_err(|error| damaged(&path, format!("{OPTIMIZER}: {error}")))?;
     if !leads {
         return Ok((model, setup));

@@ -271,8 +271,6 @@ impl<M: Trainable> Session<M> {
             self.setup.observers.ended(reason);
             let model = match reason {
                 StopReason::Interrupted => self.model().valid(),
-                // The run's checkpoints are with the first process.
-                _ if !self.leads() => self.model().valid(),
                 _ => self.chosen()?,
             };
             self.setup.clock.finish()?;

@@ -15,6 +15,7 @@ use super::evaluation::{More, Scorer, Scores};
 use super::shards::Shards;
 use super::state::LoopState;
 use crate::checkpoint::{Checkpoint, Fingerprints, Store};
+use crate::cluster::Owners;
 use crate::cost::{Clock, Cost, Phase};
 use crate::ema::Ema;
 use crate::loader::{Cursor, HandedOut, Share};
@@ -40,6 +41,8 @@ pub(super) struct Setup<M: LearnerModel> {
     pub shards: Shards,
     /// Where their number is fixed, for one process or several.
     pub cluster: Option<Cluster>,
+    /// Who remembers what of the optimizer, where several processes share it out.
+    pub owners: Option<Owners>,
     /// The parts of the training batches.
     pub handed_out: HandedOut,
     pub cursor: Cursor,

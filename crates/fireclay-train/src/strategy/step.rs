@@ -45,7 +45,7 @@ impl<M: Trainable> Session<M> {
         let grads = forward.grads.finish(self.model());
         let norm = global_norm(self.model(), &grads);
         let (loss, grad_norm) = read(forward.losses, &forward.weights, norm);
-        let loss = loss * forward.unit;
+        let (loss, grad_norm) = (loss * forward.unit, self.agreed_norm(grad_norm)?);
         self.setup.state.step += 1;
         self.setup.done.steps += 1;
         self.setup.spent(Phase::Compute, start);
@@ -79,6 +79,9 @@ impl<M: Trainable> Session<M> {
         weight: f64,
     ) -> Result<(), TrainError> {
         let start = Instant::now();
+        if let Some(owners) = &self.setup.owners {
+            grads = owners.own(self.model(), grads);
+        }
         if let Some(max_norm) = self.setup.config.train.max_grad_norm {
             grads = clip_global_norm(self.model(), grads, max_norm, step.grad_norm);
         }
@@ -91,6 +94,9 @@ impl<M: Trainable> Session<M> {
                 None => after,
             }
         });
+        self.setup.spent(Phase::Optimizer, start);
+        self.gather_parameters()?;
+        let start = Instant::now();
         if let Some(ema) = self.setup.ema.take() {
             self.setup.ema = Some(ema.update(self.model()));
         }
@@ -127,10 +133,12 @@ impl<M: Trainable> Session<M> {
             let (half, at) = (half.as_ref(), (&*batches, learning_rate));
             match self.setup.cluster {
                 Some(_) => self.forward_in_parts(half, pieces, at, &mut forward)?,
-                None => self.forward_here(half, pieces, at, &mut forward)?,
+                None => {
+                    self.forward_here(half, pieces, at, &mut forward)?;
+                    self.setup.spent(Phase::Compute, start);
+                }
             }
             self.setup.state.batch += 1;
-            self.setup.spent(Phase::Compute, start);
         }
         Ok(forward)
     }

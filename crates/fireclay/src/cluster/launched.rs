@@ -21,7 +21,7 @@ fn number(name: &str) -> Option<usize> {
 fn several() -> Option<(usize, usize, &'static str)> {
     let mut found = LAUNCHERS.iter().filter_map(|(world, rank, by)| {
         let world = number(world).filter(|world| *world > 1)?;
-        Some((world, number(rank).unwrap_or(0), *by))
+        Some((world, number(rank)?, *by))
     });
     found.next()
 }
@@ -41,7 +41,7 @@ pub fn by_mpi() -> bool {
 /// If there are several.
 pub fn refuse_many() -> Result<(), Failure> {
     refuse_if_several(
-        "`train` and `resume` alone share their work out; start this one without it, as one process",
+        "`train`, `resume`, `evaluate` and `predict` alone share their work out; start this one without it, as one process",
     )
 }
 
@@ -87,19 +87,27 @@ pub fn refuse_a_world_of(found: usize) -> Result<(), Failure> {
     }
 }
 
-/// Refuses a training in parts that is alone where Slurm has given it several tasks.
+/// Refuses a training in parts that is alone in a step of Slurm that has several tasks: each of them would train the
+/// same. Where the job has several and this is no step of it, that is said.
 ///
 /// # Errors
 ///
-/// If there are several.
+/// If the step has several.
 pub fn refuse_alone_under_slurm() -> Result<(), Failure> {
-    let Some((name, tasks)) = tasks() else {
-        return Ok(());
-    };
-    Err(Failure::Usage(format!(
-        "Slurm has {tasks} tasks for this job ({name}), but this process is alone: start fireclay, built with \
-         `--features mpi`, by `srun --mpi=pmix` or by mpirun. For one process, set {name}=1"
-    )))
+    let several = |name| number(name).filter(|tasks| *tasks > 1);
+    if let Some(tasks) = several(STEP) {
+        return Err(Failure::Usage(format!(
+            "Slurm has {tasks} tasks for this step ({STEP}), but this process is alone: start fireclay, built with \
+             `--features mpi`, by `srun --mpi=pmix` or by mpirun. For one process, set {STEP}=1"
+        )));
+    }
+    if let Some(tasks) = several(JOB) {
+        tell!(
+            "note: Slurm has {tasks} tasks for this job ({JOB}), and this is one process: `srun --mpi=pmix fireclay` or mpirun \
+             starts them all"
+        );
+    }
+    Ok(())
 }
 
 /// Says that each task of a step trains for itself.
@@ -109,11 +117,4 @@ pub fn note_alone_under_slurm() {
             "note: srun has started {tasks} processes, and each trains a run of its own: the config has no [cluster]"
         );
     }
-}
-
-fn tasks() -> Option<(&'static str, usize)> {
-    let mut found = [STEP, JOB]
-        .into_iter()
-        .filter_map(|name| Some((name, number(name)?)));
-    found.find(|(_, tasks)| *tasks > 1)
 }

@@ -5,14 +5,19 @@ mod launched;
 mod mpi;
 
 use std::any::Any;
+use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::Path;
 #[cfg(feature = "mpi")]
 use std::time::Duration;
 
+use fireclay_data::sha256_file;
 use fireclay_run::config::RunConfig;
-use fireclay_train::cluster::{Alone, Exchange, Lost};
+use fireclay_train::checkpoint::Fingerprints;
+use fireclay_train::cluster::{Alone, Exchange, Lost, Unlike, in_company, program, same};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::json;
 
 use crate::failure::Failure;
 use crate::progress::ShowArgs;
@@ -33,7 +38,8 @@ pub fn together(work: impl FnOnce(&Processes) -> Result<(), Failure>) -> Result<
     if !processes.leads() {
         mute();
     }
-    match catch_unwind(AssertUnwindSafe(|| work(&processes))) {
+    let work = || in_company(processes.started(), || work(&processes));
+    match catch_unwind(AssertUnwindSafe(work)) {
         Ok(done) => processes.end(done),
         Err(panic) => processes.panicked(panic),
     }
@@ -155,6 +161,31 @@ impl Processes {
         let lost = |error: Lost| Failure::Failed(error.0);
         let bytes = self.started().broadcast(own).map_err(lost)?;
         serde_json::from_slice(&bytes).map_err(|error| Failure::Failed(error.to_string()))
+    }
+
+    /// Refuses processes that would not answer alike: other programs, runs or arguments than the first has. Those that
+    /// do not answer are waited for as long as the run says.
+    ///
+    /// # Errors
+    ///
+    /// If they are not alike, or one has ended.
+    pub fn agree(&self, config: &RunConfig, run: &Path, args: &impl Debug) -> Result<(), Failure> {
+        if self.world() == 1 {
+            return Ok(());
+        }
+        let mut exchange = self.exchange(config);
+        let lock = sha256_file(&run.join("run.lock")).unwrap_or_default();
+        let parts = [
+            ("program", program()),
+            ("run.lock, sha256", lock),
+            ("arguments", format!("{args:?}")),
+        ];
+        let parts = parts.map(|(name, part)| (name.to_owned(), json!(part)));
+        let alike = same(&mut *exchange, Fingerprints::from(parts));
+        alike.map_err(|error| match error {
+            Unlike::Parts(_) => Failure::Usage(error.to_string()),
+            Unlike::Lost(error) => Failure::Failed(error.0),
+        })
     }
 
     /// Refuses what only one process can do.

@@ -8,6 +8,7 @@ mod member;
 mod message;
 mod pause;
 mod watch;
+mod wire;
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
@@ -33,6 +34,7 @@ type Reply<T> = Sender<Result<T, Lost>>;
 /// What is asked of the thread that has the communicator.
 enum Request {
     Gather(Vec<u8>, Reply<Vec<Vec<u8>>>),
+    Collect(Vec<u8>, Reply<Vec<Vec<u8>>>),
     AllToAll(Vec<f32>, Reply<Vec<f32>>),
     AllGather(Vec<f32>, Reply<Vec<f32>>),
     Broadcast(Vec<u8>, Reply<Vec<u8>>),
@@ -158,6 +160,10 @@ impl Exchange for Process {
         self.ask(|reply| Request::Gather(bytes, reply))
     }
 
+    fn collect(&mut self, bytes: Vec<u8>) -> Result<Vec<Vec<u8>>, Lost> {
+        self.ask(|reply| Request::Collect(bytes, reply))
+    }
+
     fn all_to_all(&mut self, values: Vec<f32>) -> Result<Vec<f32>, Lost> {
         self.ask(|reply| Request::AllToAll(values, reply))
     }
@@ -176,6 +182,7 @@ fn serve(mut member: Member, requests: &Receiver<Request>) {
     for request in requests {
         match request {
             Request::Gather(bytes, reply) => drop(reply.send(member.gather(bytes))),
+            Request::Collect(bytes, reply) => drop(reply.send(member.collect(bytes))),
             Request::AllToAll(values, reply) => drop(reply.send(member.all_to_all(&values))),
             Request::AllGather(values, reply) => drop(reply.send(member.all_gather(&values))),
             Request::Broadcast(bytes, reply) => drop(reply.send(member.broadcast(bytes))),

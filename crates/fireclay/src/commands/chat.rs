@@ -1,6 +1,7 @@
 //! `chat`: a conversation with a language model.
 
-use std::io::{BufRead, IsTerminal, stdin, stdout};
+use std::fmt::Display;
+use std::io::{BufRead, IsTerminal, Read, stdin, stdout};
 use std::path::{Path, PathBuf};
 
 use clap::Arg;
@@ -88,12 +89,19 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     }
 }
 
+/// The bytes of what is said at once.
+const MOST_BYTES: u64 = 64 << 20;
+
 /// The next line without its end; none at the end of the input.
 fn next_line() -> Result<Option<Vec<u8>>, Failure> {
+    let wrong = |why: &dyn Display| Failure::Failed(format!("cannot read what is said: {why}"));
     let mut line = Vec::new();
-    let read = stdin().lock().read_until(b'\n', &mut line);
-    let read =
-        read.map_err(|error| Failure::Failed(format!("cannot read what is said: {error}")))?;
+    let mut bounded = stdin().lock().take(MOST_BYTES + 1);
+    let read = bounded.read_until(b'\n', &mut line);
+    let read = read.map_err(|error| wrong(&error))?;
+    if read as u64 > MOST_BYTES {
+        return Err(wrong(&format!("a line has at most {MOST_BYTES} bytes")));
+    }
     if line.ends_with(b"\n") {
         line.pop();
         if line.ends_with(b"\r") {
@@ -247,8 +255,16 @@ impl<'a> Session<'a> {
 fn sampling(args: &SamplingArgs, run: &dyn Run) -> Result<Sampling, Failure> {
     let tokenizer = run.base().tokenizer()?;
     let files = tokenizer.map(|tokenizer| tokenizer.companions());
-    let said = files.and_then(|files| Sampling::said(&files));
     let is_told = args.temperature.is_some() || args.top_p.is_some() || args.top_k.is_some();
+    let said = Sampling::said(&files.unwrap_or_default()).unwrap_or_else(|problem| {
+        if !is_told {
+            tell!(
+                "note: generation_config.json of the model says how to sample in a way that cannot be ({problem}), and is \
+                 left aside; --temperature and --top-p set what is taken instead"
+            );
+        }
+        None
+    });
     args.instead_of(match said {
         Some(said) if !is_told => {
             tell!("note: sampling as generation_config.json of the model says: {said}");

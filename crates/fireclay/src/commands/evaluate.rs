@@ -9,6 +9,7 @@ use fireclay_run::{Evaluations, On, Run, TextWindows, load_model};
 
 use super::remarks::{bounds, remarks};
 use super::{OpenArgs, fairness, paths, run_at};
+use crate::cluster::{Processes, together};
 use crate::failure::Failure;
 use crate::screen::Screen;
 use crate::text::{number, prose, say, tell};
@@ -68,8 +69,13 @@ pub enum SplitName {
 
 /// Evaluates a split of the run's own data, or other data.
 pub fn run(args: &Args) -> Result<(), Failure> {
+    together(|processes| evaluate(args, processes))
+}
+
+fn evaluate(args: &Args, processes: &Processes) -> Result<(), Failure> {
     let at = run_at(&args.run);
     let config = load_model(&at)?.config;
+    processes.agree(&config, &at, args)?;
     let run = args.open.open(&at, &config)?;
     let evaluated = evaluated(args, &*run)?;
     let notes = evaluated.notes.iter();

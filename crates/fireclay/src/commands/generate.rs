@@ -1,5 +1,6 @@
 //! `generate`: text from a language model.
 
+use std::fmt::Display;
 use std::io::Read;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -119,15 +120,22 @@ fn prompts(args: &Args) -> Result<Vec<String>, Failure> {
 /// Stands for standard input where a prompt or a file of prompts is named.
 const STANDARD_INPUT: &str = "-";
 
+/// The bytes of all prompts.
+const MOST_BYTES: u64 = 256 << 20;
+
 fn standard_input() -> Result<String, Failure> {
+    let wrong = |why: &dyn Display| Failure::Usage(format!("cannot read standard input: {why}"));
     let mut text = String::new();
-    let read = std::io::stdin().read_to_string(&mut text);
-    read.map_err(|error| Failure::Usage(format!("cannot read standard input: {error}")))?;
-    Ok(text)
+    let mut bounded = std::io::stdin().take(MOST_BYTES + 1);
+    let read = bounded.read_to_string(&mut text);
+    match read.map_err(|error| wrong(&error))? as u64 > MOST_BYTES {
+        true => Err(wrong(&format!("prompts have at most {MOST_BYTES} bytes"))),
+        false => Ok(text),
+    }
 }
 
 fn read(path: &Path) -> Result<String, Failure> {
-    std::fs::read_to_string(path)
+    fireclay_guard::text(path, MOST_BYTES)
         .map_err(|error| Failure::Usage(format!("cannot read {}: {error}", path.display())))
 }
 

@@ -74,7 +74,7 @@ macro_rules! verbs {
         impl Command {
             /// Does what the user asks for.
             pub fn run(&self) -> Result<(), Failure> {
-                if !matches!(self, Self::Train(_) | Self::Resume(_)) {
+                if !self.shares_out() && !self.only_reads() {
                     refuse_many()?;
                 }
                 match self {
@@ -110,6 +110,26 @@ verbs! {
     Simulate => simulate,
     Schema => schema,
     Completions => completions,
+}
+
+impl Command {
+    /// Whether several processes do it together.
+    fn shares_out(&self) -> bool {
+        use Command::{Evaluate, Predict, Resume, Train};
+
+        matches!(self, Train(_) | Resume(_) | Evaluate(_) | Predict(_))
+    }
+
+    /// Whether it writes nothing, so that it does no harm if several processes do it: what a launcher leaves in the
+    /// environment of a terminal is no reason to refuse it.
+    fn only_reads(&self) -> bool {
+        use Command::{Check, Completions, Devices, Models, Plan, Runs, Schema};
+
+        matches!(
+            self,
+            Check(_) | Plan(_) | Runs(_) | Devices(_) | Models(_) | Schema(_) | Completions(_)
+        )
+    }
 }
 
 /// Which weights of a run answer.

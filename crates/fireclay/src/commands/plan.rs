@@ -2,11 +2,11 @@
 
 mod show;
 
-use std::fs;
 use std::path::PathBuf;
 
 use fireclay_plan::{
-    Assumptions, Estimate, Estimator, Hardware, Hardwares, Measured, Prediction, SHIPPED, measure,
+    Assumptions, Estimate, Estimator, Hardware, Hardwares, Measured, Network, Prediction, SHIPPED,
+    measure,
 };
 use serde_json::json;
 
@@ -33,9 +33,14 @@ pub struct Args {
     /// Predict for this hardware alone, such as h100
     #[arg(long, value_name = "NAME")]
     pub on: Option<String>,
-    /// Spread the run over N devices, in as many whole copies of the model as fit
+    /// Spread the run over N devices, in as many whole copies of the model as fit; with [cluster] in the config, memory is
+    /// that of each of N processes
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub devices: Option<u64>,
+    /// Count the exchange of gradients between devices by this rate of each, such as 100Gbit or 12.5GB, and the time of
+    /// a message [default: 20us], as in 100Gbit,5us; without it the exchange takes no time
+    #[arg(long, value_name = "RATE[,TIME]", requires = "devices")]
+    pub network: Option<Network>,
     /// A table of hardware instead of the one that comes with fireclay
     #[arg(long, value_name = "FILE", value_parser = paths::path())]
     pub hardware: Option<PathBuf>,
@@ -53,6 +58,7 @@ struct Plan {
     table: Hardwares,
     predictions: Vec<Prediction>,
     measured: Option<Measured>,
+    network: Option<Network>,
 }
 
 /// Prints what a run will take.
@@ -65,9 +71,13 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     };
     let assumptions = assumptions(&args.assume)?;
     let estimator = Estimator::new(&loaded, &assumptions, !args.no_data)?;
+    let devices = usize::try_from(args.devices.unwrap_or(1)).unwrap_or(usize::MAX);
+    let refused = |why| Failure::Usage(format!("--devices: {why}"));
+    let estimator = estimator.among(devices).map_err(refused)?;
     let estimate = estimator.estimate();
-    let predict =
-        |hardware: &Hardware| hardware.predict(&estimate, table.assumptions, args.devices);
+    let predict = |hardware: &Hardware| {
+        hardware.predict(&estimate, table.assumptions, args.devices, args.network)
+    };
     let predictions = chosen.into_iter().map(predict).collect();
     let measured = match args.measure {
         true => {
@@ -81,6 +91,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         table,
         predictions,
         measured,
+        network: args.network,
     };
     match args.json {
         true => say!("{:#}", plan.json()),
@@ -95,10 +106,14 @@ impl Plan {
             "plan": self.estimate,
             "assumptions": self.table.assumptions,
             "hardware": self.predictions,
+            "network": self.network,
             "measured": self.measured,
         })
     }
 }
+
+/// The bytes of a table of hardware.
+const MOST_BYTES: u64 = 16 << 20;
 
 /// The table of hardware that ships with the program, or another one.
 fn table(args: &Args) -> Result<Hardwares, Failure> {
@@ -109,7 +124,7 @@ fn table(args: &Args) -> Result<Hardwares, Failure> {
     let refused = |error: &dyn std::fmt::Display| {
         Failure::Usage(format!("{} cannot be used: {error}", shown.display()))
     };
-    let text = fs::read_to_string(path).map_err(|error| refused(&error))?;
+    let text = fireclay_guard::text(path, MOST_BYTES).map_err(|error| refused(&error))?;
     Hardwares::parse(&text).map_err(|error| refused(&error))
 }
 

@@ -9,6 +9,7 @@ use fireclay_run::{On, OnError, PredictJob, Run, load_run, predict_split};
 
 use super::evaluate::SplitName;
 use super::{OpenArgs, paths, run_at};
+use crate::cluster::{Processes, together};
 use crate::failure::Failure;
 use crate::screen::Screen;
 use crate::text::{number, say, tell};
@@ -66,8 +67,13 @@ fn is_standard(output: &Path) -> bool {
 
 /// Reads what the run answers for, and writes the answers or shows them.
 pub fn run(args: &Args) -> Result<(), Failure> {
+    together(|processes| predict(args, processes))
+}
+
+fn predict(args: &Args, processes: &Processes) -> Result<(), Failure> {
     let at = run_at(&args.run);
     let config = load_run(&at)?.config;
+    processes.agree(&config, &at, args)?;
     let run = args.open.open(&at, &config)?;
     match (args.split, &args.input) {
         (Some(split), _) => for_split(&*run, On::Split(split as usize), args),

@@ -1,5 +1,7 @@
 //! `report`: what a run says of itself, as files to look at.
 
+use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf, absolute};
 
 use fireclay_report::{RunFolder, card, plots, report};
@@ -105,7 +107,12 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<PathBuf, Failure> {
         .map_or(true, |found| found.is_file());
     match is_plain {
         true => write_beside(&whole, bytes)?,
-        false => std::fs::write(&whole, bytes).map_err(|source| io("write", &whole, source))?,
+        false => {
+            let named = whole.clone();
+            let opened = fireclay_guard::patiently(move || File::create(named));
+            let written = opened.and_then(|mut file| file.write_all(bytes));
+            written.map_err(|source| io("write", &whole, source))?;
+        }
     }
     Ok(path.to_path_buf())
 }

@@ -184,9 +184,12 @@ fn check(limits: &LimitArgs) -> Result<(), Failure> {
     }
 }
 
+/// The bytes of a file with a word.
+const MOST_BYTES: u64 = 1 << 16;
+
 /// The word in a file.
 fn token(path: &Path) -> Result<String, Failure> {
-    let text = std::fs::read_to_string(path)
+    let text = fireclay_guard::text(path, MOST_BYTES)
         .map_err(|error| Failure::Usage(format!("cannot read {}: {error}", path.display())))?;
     let token = text.trim();
     let is_word = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());

@@ -27,8 +27,12 @@ pub fn whose(outcome: &Outcome) -> String {
 pub fn spent(cost: &Cost) -> String {
     let share = |phase| 100.0 * cost.of(phase) / cost.seconds.max(f64::MIN_POSITIVE);
     let (rate, unit) = cost.throughput();
+    let exchange = match cost.exchange_seconds {
+        0.0 => String::new(),
+        _ => format!("exchange {:.0} %, ", share(Phase::Exchange)),
+    };
     let mut line = format!(
-        "spent on data {:.0} %, forward and backward {:.0} %, optimizer {:.0} %, evaluation {:.0} %, \
+        "spent on data {:.0} %, forward and backward {:.0} %, {exchange}optimizer {:.0} %, evaluation {:.0} %, \
          checkpoints {:.0} %; {rate:.0} {unit} a second",
         share(Phase::Data),
         share(Phase::Compute),

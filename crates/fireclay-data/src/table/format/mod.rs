@@ -15,6 +15,7 @@ use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
 
 pub(crate) use self::csv::usual_delimiter;
+pub use self::jsonl::{JsonRows, json_rows};
 pub(crate) use self::parquet::{damaged, open as open_parquet, simple, simplify};
 use super::stream::ReadOptions;
 use crate::error::{DataError, absolute};

@@ -4,11 +4,10 @@ use std::io::BufWriter;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringBuilder};
-use arrow::compute::cast;
-use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 
 use super::Target;
+use crate::column::widened;
 use crate::error::DataError;
 
 /// The cells of a piece, column by column.
@@ -99,15 +98,14 @@ impl TextColumns {
         self.rows = 0;
         let marks = self.has_numbers.iter_mut().map(std::mem::take);
         let arrays = self.builders.iter_mut().zip(marks);
-        let arrays = arrays.map(|(builder, has_numbers)| {
-            let texts: ArrayRef = Arc::new(builder.finish());
+        let arrays = arrays.map(|(builder, has_numbers)| -> ArrayRef {
+            let texts = builder.finish();
             match has_numbers {
                 // See `column::has_numbers`.
-                true => cast(&texts, &DataType::LargeUtf8),
-                false => Ok(texts),
+                true => Arc::new(widened(&texts)),
+                false => Arc::new(texts),
             }
         });
-        let arrays = arrays.collect::<Result<Vec<_>, ArrowError>>()?;
         let columns = self
             .names
             .iter()

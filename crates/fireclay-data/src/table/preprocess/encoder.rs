@@ -78,6 +78,21 @@ impl Encoder {
         names
     }
 
+    /// How many they are.
+    pub(super) fn numeric_width(&self) -> usize {
+        let width = match self {
+            Self::Numeric(_) | Self::Boolean { .. } => 1,
+            Self::Categorical(names) => match names.encoding {
+                CategoricalEncoding::Embedding => 0,
+                _ => names.len(),
+            },
+            Self::Statistics(statistics) => statistics.width(),
+            Self::Date(dates) => dates.parts().len(),
+            Self::Text(hashed) => hashed.width(),
+        };
+        width + usize::from(self.has_indicator())
+    }
+
     /// What keeps cells that `other` encodes from being encoded by this one, in words.
     pub(super) fn difference(&self, other: &Self) -> Option<String> {
         match (self, other) {
@@ -117,7 +132,7 @@ impl Encoder {
     }
 
     /// Writes the features of all rows: numeric ones from column `numeric` on, the index into
-    /// column `category`.
+    /// column `category`. Gives the cells that were read as numbers, if they were.
     pub(super) fn encode(
         &self,
         name: &str,
@@ -125,20 +140,20 @@ impl Encoder {
         out: &mut Features,
         numeric: usize,
         category: usize,
-    ) -> Result<(), DataError> {
+    ) -> Result<Option<Float64Array>, DataError> {
         match self {
-            Self::Numeric(scale) => scale.encode(name, array, out, numeric),
+            Self::Numeric(scale) => return scale.encode(name, array, out, numeric),
             Self::Boolean { fill, indicator } => {
                 let values = booleans(name, array)?;
                 let values = values.iter().map(|value| value.map(f64::from));
                 write(out, numeric, values, *fill, *indicator);
-                Ok(())
             }
-            Self::Categorical(names) => names.encode(name, array, out, numeric, category),
-            Self::Statistics(statistics) => statistics.encode(name, array, out, numeric),
-            Self::Date(dates) => dates.encode(name, array, out, numeric),
-            Self::Text(hashed) => hashed.encode(name, array, out, numeric),
+            Self::Categorical(names) => names.encode(name, array, out, numeric, category)?,
+            Self::Statistics(statistics) => statistics.encode(name, array, out, numeric)?,
+            Self::Date(dates) => dates.encode(name, array, out, numeric)?,
+            Self::Text(hashed) => hashed.encode(name, array, out, numeric)?,
         }
+        Ok(None)
     }
 
     pub(super) fn has_indicator(&self) -> bool {
@@ -167,10 +182,10 @@ impl Scale {
         array: &ArrayRef,
         out: &mut Features,
         at: usize,
-    ) -> Result<(), DataError> {
-        let values = match numbers(name, array) {
-            Err(error) => self.truths(name, array).ok_or(error)?,
-            Ok(values) => values,
+    ) -> Result<Option<Float64Array>, DataError> {
+        let (values, are_numbers) = match numbers(name, array) {
+            Err(error) => (self.truths(name, array).ok_or(error)?, false),
+            Ok(values) => (values, true),
         };
         let is_log = self.scaling == NumericScaling::Log;
         let scaled =
@@ -182,9 +197,9 @@ impl Scale {
             return Err(DataError::bad_value(name, row, &value, problem));
         }
         let fill = (self.fill - self.shift) / self.scale;
-        let values = values.iter().map(|value| value.map(scaled));
-        write(out, at, values, fill, self.indicator);
-        Ok(())
+        let written = values.iter().map(|value| value.map(scaled));
+        write(out, at, written, fill, self.indicator);
+        Ok(are_numbers.then_some(values))
     }
 }
 

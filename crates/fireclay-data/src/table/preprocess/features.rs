@@ -30,7 +30,7 @@ impl Features {
     }
 
     /// Adds rows that were encoded alike.
-    pub(crate) fn append(&mut self, more: Self) {
+    pub fn append(&mut self, more: Self) {
         self.rows += more.rows;
         self.numeric.extend(more.numeric);
         self.categories.extend(more.categories);

@@ -38,6 +38,11 @@ impl Hashed {
         buckets.collect()
     }
 
+    /// How many features there are, without the one that says that the text is missing.
+    pub(super) fn width(&self) -> usize {
+        self.buckets
+    }
+
     /// Whether a feature after the buckets says that the text is missing.
     pub(super) fn indicator(&self) -> bool {
         self.indicator

@@ -14,7 +14,7 @@ mod unseen;
 use std::ops::Range;
 use std::path::Path;
 
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, Float64Array, RecordBatch};
 use serde::{Deserialize, Serialize};
 
 use self::encoder::Encoder;
@@ -62,6 +62,16 @@ struct Feature {
     encoder: Encoder,
 }
 
+/// A column that was encoded.
+struct Encoded<'a> {
+    feature: &'a Feature,
+    /// As it was given, and as it is read.
+    cells: &'a ArrayRef,
+    read: &'a ArrayRef,
+    /// The numbers of a column of numbers.
+    numbers: Option<&'a Float64Array>,
+}
+
 const VERSION: u32 = 1;
 
 impl Preprocess {
@@ -103,29 +113,63 @@ impl Preprocess {
     /// A column that is missing; a cell that does not fit its column, with its row in the batch
     /// (see [`DataError::map_row`]). A category not seen in training is no error.
     pub fn encode(&self, batch: &RecordBatch) -> Result<Features, DataError> {
-        let rows = batch.num_rows();
-        let mut features = Features {
-            rows,
-            numeric_width: self.numeric_width(),
-            numeric: vec![0.0; rows * self.numeric_width()],
-            cardinalities: self.cardinalities(),
-            categories: Vec::new(),
-        };
-        features.categories = vec![0; rows * features.cardinalities.len()];
+        self.encode_each(batch, |_| Ok(()))
+    }
+
+    /// The same, and adds to `unseen` what the rows have that training did not prepare for.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode) and [`Unseen::add`].
+    pub fn encode_watched(
+        &self,
+        batch: &RecordBatch,
+        unseen: &mut Unseen,
+    ) -> Result<Features, DataError> {
+        unseen.add_rows(batch.num_rows());
+        self.encode_each(batch, |column| unseen.add_column(column))
+    }
+
+    fn encode_each(
+        &self,
+        batch: &RecordBatch,
+        mut watch: impl FnMut(&Encoded<'_>) -> Result<(), DataError>,
+    ) -> Result<Features, DataError> {
+        let mut features = self.zeros(batch.num_rows());
         let (mut numeric, mut category) = (0, 0);
-        let columns = Columns::new(batch);
-        for feature in &self.features {
-            let Feature {
-                name,
-                reading,
-                encoder,
-            } = feature;
-            let array = reading.read(columns.get(name)?);
-            encoder.encode(name, &array, &mut features, numeric, category)?;
-            numeric += encoder.numeric_names(name).len();
+        let (fields, mut columns) = (batch.schema_ref().fields(), None);
+        for (at, feature) in self.features.iter().enumerate() {
+            let (name, encoder) = (&feature.name, &feature.encoder);
+            // Most rows have the columns of training, in their order.
+            let cells = match fields.get(at).filter(|field| field.name() == name) {
+                Some(_) => batch.column(at),
+                None => columns
+                    .get_or_insert_with(|| Columns::new(batch))
+                    .get(name)?,
+            };
+            let read = feature.reading.read(cells);
+            let numbers = encoder.encode(name, &read, &mut features, numeric, category)?;
+            watch(&Encoded {
+                feature,
+                cells,
+                read: &read,
+                numbers: numbers.as_ref(),
+            })?;
+            numeric += encoder.numeric_width();
             category += usize::from(encoder.cardinality().is_some());
         }
         Ok(features)
+    }
+
+    /// Rows without any feature.
+    fn zeros(&self, rows: usize) -> Features {
+        let (numeric_width, cardinalities) = (self.numeric_width(), self.cardinalities());
+        Features {
+            rows,
+            numeric: vec![0.0; rows * numeric_width],
+            numeric_width,
+            categories: vec![0; rows * cardinalities.len()],
+            cardinalities,
+        }
     }
 
     /// Hides its own target from each training row: statistics of the target that a row is encoded with
@@ -136,6 +180,7 @@ impl Preprocess {
         labels: &Labels,
         features: &mut Features,
     ) -> Result<(), DataError> {
+        let by_name = Columns::new(batch);
         let mut at = 0;
         for Feature {
             name,
@@ -144,10 +189,10 @@ impl Preprocess {
         } in &self.features
         {
             if let Encoder::Statistics(statistics) = encoder {
-                let array = reading.read(column(batch, name)?);
+                let array = reading.read(by_name.get(name)?);
                 statistics.encode_training((name, &array), labels, features, at)?;
             }
-            at += encoder.numeric_names(name).len();
+            at += encoder.numeric_width();
         }
         Ok(())
     }
@@ -255,7 +300,7 @@ impl Preprocess {
         let (mut numeric, mut embedded) = (0, 0);
         let place = |feature: &Feature| {
             let start = numeric;
-            numeric += feature.encoder.numeric_names(&feature.name).len();
+            numeric += feature.encoder.numeric_width();
             let index = feature.encoder.cardinality().map(|_| embedded);
             embedded += usize::from(index.is_some());
             EncodedColumn {
@@ -276,8 +321,9 @@ impl Preprocess {
     /// The number of numeric features of a row.
     pub fn numeric_width(&self) -> usize {
         let features = self.features.iter();
-        let names = features.map(|feature| feature.encoder.numeric_names(&feature.name));
-        names.map(|names| names.len()).sum()
+        features
+            .map(|feature| feature.encoder.numeric_width())
+            .sum()
     }
 
     /// For each embedded column, the number of its indices, "unknown" included.

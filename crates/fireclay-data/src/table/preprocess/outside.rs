@@ -1,8 +1,8 @@
 //! Numbers far from those of the training rows, for which a model has to guess.
 
-use arrow::array::ArrayRef;
+use arrow::array::Float64Array;
 
-use crate::column::{numbers, shortest};
+use crate::column::shortest;
 
 /// How many times the training range numbers may lie beyond its ends without a word: the largest of new rows is
 /// often larger.
@@ -20,17 +20,21 @@ pub(super) struct Outside {
 }
 
 impl Outside {
-    /// Adds the cells of a column; those that are no numbers are told of by what encodes them.
-    pub(super) fn add(&mut self, range: [f64; 2], name: &str, cells: &ArrayRef) {
-        let Ok(values) = numbers(name, cells) else {
-            return;
-        };
+    /// Those among some values; none where there are none.
+    pub(super) fn of(range: [f64; 2], values: &Float64Array) -> Option<Self> {
         let is_outside = |value: &f64| is_far(*value, range);
         let mut outside = values.iter().flatten().filter(is_outside).peekable();
-        if let (None, Some(first)) = (self.first, outside.peek()) {
-            self.first = Some((*first, range));
-        }
-        self.count += outside.count();
+        let first = *outside.peek()?;
+        Some(Self {
+            first: Some((first, range)),
+            count: outside.count(),
+        })
+    }
+
+    /// Adds those of later rows.
+    pub(super) fn add(&mut self, more: Self) {
+        self.first = self.first.or(more.first);
+        self.count += more.count;
     }
 
     pub(super) fn note(&self, rows: usize) -> Option<String> {

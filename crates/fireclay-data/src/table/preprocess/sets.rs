@@ -3,7 +3,7 @@
 use arrow::array::{BooleanArray, RecordBatch};
 
 use super::target::{Target, missing};
-use crate::column::{booleans, column};
+use crate::column::{Columns, booleans};
 use crate::error::DataError;
 
 /// A target of these columns; one of them at least applies to a training row.
@@ -25,8 +25,9 @@ pub(super) fn encode_flags(
     columns: &[String],
 ) -> Result<Vec<Vec<u32>>, DataError> {
     let mut sets = vec![Vec::new(); batch.num_rows()];
+    let by_name = Columns::new(batch);
     for (label, name) in (0..).zip(columns) {
-        let flags: BooleanArray = booleans(name, column(batch, name)?)?;
+        let flags: BooleanArray = booleans(name, by_name.get(name)?)?;
         for (row, flag) in flags.iter().enumerate() {
             if flag.ok_or_else(|| missing(name, row))? {
                 sets[row].push(label);

@@ -82,6 +82,11 @@ impl Statistics {
         outputs.map(name_of).collect()
     }
 
+    /// How many features there are.
+    pub(super) fn width(&self) -> usize {
+        self.outputs.len()
+    }
+
     /// Whether training rows had this category, or gap.
     pub(super) fn knows(&self, cell: Option<&str>) -> bool {
         match cell {

@@ -6,8 +6,9 @@ use arrow::array::{RecordBatch, StringArray};
 
 use super::encoder::{Encoder, Scale};
 use super::outside::Outside;
-use super::{Feature, Preprocess};
-use crate::column::{column, text};
+use super::{Encoded, Feature, Preprocess};
+use crate::column::reading::odd_rows;
+use crate::column::{Columns, numbers, text};
 use crate::error::DataError;
 use crate::note::Note;
 use crate::table::TableConfig;
@@ -46,39 +47,87 @@ impl Unseen {
     /// # Errors
     /// A column that is missing or of a type that cannot be read.
     pub fn add(&mut self, preprocess: &Preprocess, batch: &RecordBatch) -> Result<(), DataError> {
-        self.rows += batch.num_rows();
-        for Feature {
-            name,
-            reading,
-            encoder,
-        } in &preprocess.features
-        {
-            let cells = column(batch, name)?;
-            let array = &reading.read(cells);
-            let column = self.columns.entry(name.clone()).or_default();
-            let odd = reading.odd_rows(cells);
-            column.add_odd(&odd, &text(name, cells)?);
-            if let Encoder::Numeric(Scale {
-                range: Some(range), ..
-            }) = encoder
-            {
-                column.outside.add(*range, name, array);
-            }
-            match encoder {
-                Encoder::Categorical(names) => {
-                    column.known = names.categories.len();
-                    column.add_categories(&text(name, array)?, |cell| names.index(cell).is_some());
-                }
-                Encoder::Statistics(statistics) => {
-                    column.add_categories(&text(name, array)?, |cell| statistics.knows(cell));
-                }
-                encoder if !encoder.has_indicator() => {
-                    column.missing += missing(array).saturating_sub(odd.len());
-                }
-                _ => {}
-            }
+        self.add_rows(batch.num_rows());
+        let by_name = Columns::new(batch);
+        for feature in &preprocess.features {
+            let cells = by_name.get(&feature.name)?;
+            let read = &feature.reading.read(cells);
+            let numbers = match feature.encoder {
+                Encoder::Numeric(_) => numbers(&feature.name, read).ok(),
+                _ => None,
+            };
+            self.add_column(&Encoded {
+                feature,
+                cells,
+                read,
+                numbers: numbers.as_ref(),
+            })?;
         }
         Ok(())
+    }
+
+    pub(super) fn add_rows(&mut self, rows: usize) {
+        self.rows += rows;
+    }
+
+    /// Adds the cells of one column of rows that are counted.
+    pub(super) fn add_column(&mut self, encoded: &Encoded<'_>) -> Result<(), DataError> {
+        let Encoded {
+            feature: Feature { name, encoder, .. },
+            cells,
+            read,
+            numbers,
+        } = encoded;
+        let odd = odd_rows(cells, read);
+        if !odd.is_empty() {
+            self.column(name).add_odd(&odd, &text(name, cells)?);
+        }
+        if let (Encoder::Numeric(Scale { range, .. }), Some(values)) = (encoder, numbers)
+            && let Some(outside) = range.and_then(|range| Outside::of(range, values))
+        {
+            self.column(name).outside.add(outside);
+        }
+        match encoder {
+            Encoder::Categorical(names) => {
+                let known = (names.categories.len(), |cell: Option<&str>| {
+                    names.index(cell).is_some()
+                });
+                self.add_categories(name, &text(name, read)?, known);
+            }
+            Encoder::Statistics(statistics) => {
+                self.add_categories(
+                    name,
+                    &text(name, read)?,
+                    (0, |cell: Option<&str>| statistics.knows(cell)),
+                );
+            }
+            encoder if !encoder.has_indicator() => {
+                let missing = missing(read).saturating_sub(odd.len());
+                if missing > 0 {
+                    self.column(name).missing += missing;
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn add_categories(
+        &mut self,
+        name: &str,
+        cells: &StringArray,
+        (known, knows): (usize, impl Fn(Option<&str>) -> bool),
+    ) {
+        for cell in cells.iter().filter(|cell| !knows(*cell)) {
+            let column = self.column(name);
+            column.known = known;
+            column.add_unknown(cell);
+        }
+    }
+
+    /// What is known of a column of which there is something to say.
+    fn column(&mut self, name: &str) -> &mut Column {
+        self.columns.entry(name.to_owned()).or_default()
     }
 
     /// A line for each column of which there is something to say.
@@ -144,17 +193,16 @@ impl Column {
         ))
     }
 
-    fn add_categories(&mut self, cells: &StringArray, knows: impl Fn(Option<&str>) -> bool) {
-        for cell in cells.iter().filter(|cell| !knows(*cell)) {
-            let Some(cell) = cell else {
-                self.missing += 1;
-                continue;
-            };
-            self.unknown += 1;
-            // One more than is shown says that there are more.
-            if self.examples.len() <= SHOWN && !self.examples.iter().any(|known| known == cell) {
-                self.examples.push(cell.to_owned());
-            }
+    /// Adds a cell that is no category that the model knows.
+    fn add_unknown(&mut self, cell: Option<&str>) {
+        let Some(cell) = cell else {
+            self.missing += 1;
+            return;
+        };
+        self.unknown += 1;
+        // One more than is shown says that there are more.
+        if self.examples.len() <= SHOWN && !self.examples.iter().any(|known| known == cell) {
+            self.examples.push(cell.to_owned());
         }
     }
 }

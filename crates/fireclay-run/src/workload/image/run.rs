@@ -60,13 +60,17 @@ impl ImageRun {
         })
     }
 
-    /// Reads images on several threads.
-    fn read(&self, paths: &[PathBuf]) -> Result<ImagePixels, RunError> {
-        let each = paths.len().div_ceil(ImageSamples::threads()).max(1);
+    /// Reads images, each the bytes of a file, several of them on several threads.
+    fn read(&self, images: &[&[u8]]) -> Result<ImagePixels, RunError> {
+        let each = images.len().div_ceil(ImageSamples::threads()).max(1);
         let preprocess = &self.preprocess;
+        if images.len() <= each {
+            return Ok(preprocess.read_bytes(images, 0)?);
+        }
         let parts = thread::scope(|scope| {
-            let read = |part| scope.spawn(move || preprocess.read_batch(part));
-            let asked: Vec<_> = paths.chunks(each).map(read).collect();
+            let read =
+                |(part, images)| scope.spawn(move || preprocess.read_bytes(images, part * each));
+            let asked: Vec<_> = images.chunks(each).enumerate().map(read).collect();
             let joined = asked.into_iter().map(|asked| asked.join());
             let parts = joined.map(|part| part.unwrap_or_else(|panic| resume_unwind(panic)));
             parts.collect::<Result<Vec<_>, _>>()
@@ -74,16 +78,19 @@ impl ImageRun {
         let dims = parts.first().map_or([0; 4], |part| part.dims);
         Ok(ImagePixels {
             pixels: parts.into_iter().flat_map(|part| part.pixels).collect(),
-            dims: [paths.len(), dims[1], dims[2], dims[3]],
+            dims: [images.len(), dims[1], dims[2], dims[3]],
         })
     }
 
-    /// What the first images of a batch are like, of which the files are these.
-    fn seen(&self, batch: &ImagePixels, paths: &[PathBuf]) -> Result<Observed, RunError> {
-        let sizes = paths.iter().map(|path| self.preprocess.stored_size(path));
+    /// What the first images of a batch are like, of which the files have these bytes.
+    fn seen(&self, batch: &ImagePixels, images: &[&[u8]]) -> Result<Observed, RunError> {
+        let sizes = (1..).zip(images).map(|(number, image)| {
+            let name = || format!("image {number}");
+            self.preprocess.stored_size_in(image, name)
+        });
         let sizes = sizes.collect::<Result<Vec<_>, _>>()?;
         let [_, channels, height, width] = batch.dims;
-        let dims = [paths.len(), channels, height, width];
+        let dims = [images.len(), channels, height, width];
         let norm = (self.preprocess.mean(), self.preprocess.std());
         Ok(Observed::of_images((&batch.pixels, dims), norm, &sizes))
     }
@@ -167,10 +174,13 @@ impl Run for ImageRun {
         rows: &RecordBatch,
         seen: usize,
     ) -> Result<(Answered, Observed), RunError> {
-        let paths = text_cells(rows, "image")?.into_iter().map(PathBuf::from);
-        let paths: Vec<PathBuf> = paths.collect();
-        let batch = self.read(&paths)?;
-        let seen = self.seen(&batch, &paths[..seen.min(paths.len())])?;
+        let Some(images) = column(rows, "image")?.as_binary_opt::<i32>() else {
+            let message = "images that are answered apart are the bytes of files";
+            return Err(RunError::Usage(message.into()));
+        };
+        let files: Vec<&[u8]> = images.iter().map(Option::unwrap_or_default).collect();
+        let batch = self.read(&files)?;
+        let seen = self.seen(&batch, &files[..seen.min(files.len())])?;
         let [_, channels, height, width] = batch.dims;
         let dims = [1, channels, height, width];
         let images = batch.pixels.chunks(dims.iter().product::<usize>().max(1));

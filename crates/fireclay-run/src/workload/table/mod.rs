@@ -2,6 +2,7 @@
 
 mod data;
 mod run;
+mod together;
 
 use std::path::Path;
 
@@ -112,11 +113,7 @@ impl Workload for Table {
                 && shape.categories == preprocess.cardinalities()
                 && shape.outputs == outputs
         })?;
-        Ok(Box::new(TableRun {
-            base,
-            preprocess,
-            predictor,
-        }))
+        Ok(Box::new(TableRun::new(base, preprocess, predictor)))
     }
 
     fn input_spec(config: &RunConfig, data: &TableData) -> InputSpec {

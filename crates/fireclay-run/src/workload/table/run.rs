@@ -13,7 +13,7 @@ use super::{ROWS, Table};
 use crate::answer::Meaning;
 use crate::predict::{InputTable, Rows, predict_rows};
 use crate::predictor::{Differentiable, Predictor};
-use crate::run::{InputColumn, Reading};
+use crate::run::{InputColumn, Observed, Reading, Told};
 use crate::samples::{TableSamples, upload_rows};
 use crate::task::Input;
 
@@ -22,12 +22,13 @@ pub(super) struct TableRun {
     pub base: Base,
     pub preprocess: Preprocess,
     pub predictor: Predictor<Tabular>,
+    /// The columns, with the vectors of embedded ones after all numeric features.
+    pub parts: Vec<Part>,
 }
 
 impl TableRun {
-    /// The columns, with the vectors of embedded ones after all numeric features.
-    fn parts(&self, cells: RecordBatch) -> Parts {
-        let (numeric, vectors) = (self.preprocess.numeric_width(), self.predictor.vectors());
+    pub fn new(base: Base, preprocess: Preprocess, predictor: Predictor<Tabular>) -> Self {
+        let (numeric, vectors) = (preprocess.numeric_width(), predictor.vectors());
         let part = |column: EncodedColumn| {
             let vector = column.embedded.map(|index| {
                 let start = numeric + vectors[..index].iter().sum::<usize>();
@@ -38,11 +39,29 @@ impl TableRun {
                 at: column.numeric.chain(vector.unwrap_or_default()).collect(),
             }
         };
-        let columns = self.preprocess.encoded_columns().into_iter();
+        let columns = preprocess.encoded_columns().into_iter();
+        Self {
+            parts: columns.map(part).collect(),
+            base,
+            preprocess,
+            predictor,
+        }
+    }
+
+    fn parts(&self, cells: RecordBatch) -> Parts {
         Parts::Columns {
-            columns: columns.map(part).collect(),
+            columns: self.parts.clone(),
             cells,
         }
+    }
+
+    /// What is to be said of these rows, which have this that training did not prepare for.
+    pub fn notes_of(&self, rows: &RecordBatch, unseen: &Unseen) -> Result<Vec<String>, RunError> {
+        let notes = unseen.notes(&Table::source(self.base.config()).config);
+        let strangers = self.predictor.answer.strangers(rows)?;
+        let strangers = self.predictor.answer.note_of_strangers(strangers);
+        let notes = notes.iter().map(ToString::to_string);
+        Ok(notes.chain(strangers).collect())
     }
 }
 
@@ -102,11 +121,15 @@ impl Run for TableRun {
     fn notes(&self, rows: &RecordBatch) -> Result<Vec<String>, RunError> {
         let mut unseen = Unseen::default();
         unseen.add(&self.preprocess, rows)?;
-        let notes = unseen.notes(&Table::source(self.base.config()).config);
-        let strangers = self.predictor.answer.strangers(rows)?;
-        let strangers = self.predictor.answer.note_of_strangers(strangers);
-        let notes = notes.iter().map(ToString::to_string);
-        Ok(notes.chain(strangers).collect())
+        self.notes_of(rows, &unseen)
+    }
+
+    fn answers_together(
+        &self,
+        requests: &[&RecordBatch],
+        seen: usize,
+    ) -> Result<(Vec<Result<Told, RunError>>, Observed), RunError> {
+        Ok(self.together(requests, seen))
     }
 
     fn reading(&self, format: Option<TableFormat>) -> Option<Reading> {

@@ -13,7 +13,8 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::ask::{aside, ask, in_time};
+use super::ask::{self, aside, ask};
+use crate::body::Whole;
 use crate::error::Refusal;
 use crate::http::Served;
 use crate::model::{Facts, Kind, Style};
@@ -149,25 +150,20 @@ pub async fn infer(
             "tensors as binary data are not read here: send them as JSON (binary_data=False)";
         return Err(Refusal::bad(message));
     }
-    let (read_by, of) = (state.clone(), model.clone());
+    let (read_by, of, length) = (state.clone(), model.clone(), body.bytes.len());
     let read = move || {
+        let Whole { bytes, taken } = body;
         let Request {
             id,
             inputs,
             outputs,
-        } = Request::read(&body.bytes)?;
+        } = Request::read(&bytes)?;
         let asked = asked(&read_by, &of.facts, inputs)?;
-        Ok((id, outputs, asked, body))
+        Ok((id, outputs, asked, taken))
     };
-    let (id, wanted, asked, body) = in_time(until, read).await?;
-    let answer = ask(
-        &state,
-        &model,
-        (asked.rows, body, asked.files),
-        Style::ByClass,
-        until,
-    )
-    .await;
+    let (id, wanted, asked, taken) = ask::read(length, until, read).await?;
+    let rows = (asked.rows, taken);
+    let answer = ask(&state, &model, rows, Style::ByClass, until).await;
     let answer = answer.map_err(|refusal| refusal.without(&state.hidden()))?;
     let tensors = chosen(&name, tensors(&model.facts, &answer.columns)?, &wanted)?;
     let notes = [asked.notes, answer.notes].concat();

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use axum::body::Bytes;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use fireclay_data::TableFormat;
@@ -85,7 +86,8 @@ pub fn asked(state: &State, facts: &Facts, inputs: Vec<Tensor>) -> Result<Asked,
                     Refusal::bad(format!("image {} is not in base64: {error}", row + 1))
                 })
             });
-            read::images(state, facts, &images.collect::<Result<Vec<_>, _>>()?)
+            let images = images.map(|image| image.map(Bytes::from));
+            read::images(state, facts, images.collect::<Result<_, _>>()?)
         }
         Kind::Translations | Kind::Writing => read::texts(alone(columns, "text")?),
     }

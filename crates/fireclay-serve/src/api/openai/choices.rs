@@ -1,8 +1,9 @@
 //! The texts of one request, as they are written.
 
+use std::sync::Arc;
 use std::time::Instant;
 
-use fireclay_run::generate::Ended;
+use fireclay_run::generate::{Ended, Prompt};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::timeout_at;
 
@@ -33,7 +34,7 @@ impl Choices {
     pub async fn ask(
         model: &Model,
         request: &Request,
-        prompts: Vec<String>,
+        prompts: Vec<Arc<Prompt>>,
         until: Instant,
     ) -> Result<Self, Refusal> {
         let each = request.choices();
@@ -66,7 +67,7 @@ impl Choices {
 fn asked(
     model: &Model,
     request: &Request,
-    prompts: Vec<String>,
+    prompts: Vec<Arc<Prompt>>,
     until: Instant,
 ) -> Result<Vec<Choice>, Refusal> {
     let texts = prompts
@@ -76,7 +77,6 @@ fn asked(
         let (reply, events) = unbounded_channel();
         model.ask(Job::Text(Text {
             prompt,
-            is_rendered: request.is_conversation(),
             sampling: request.sampling(number),
             most: request.most,
             stop: request.stops(),

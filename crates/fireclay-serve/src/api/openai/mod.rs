@@ -72,10 +72,6 @@ async fn answer(
     let read = move || {
         let request = Request::read(&body.bytes, shape, &read_by.settings.limits)?;
         let model = read_by.registry.model(&request.model)?;
-        if model.facts.kind != Kind::Writing {
-            let message = format!("{} writes no text; POST /predict/{0}", request.model);
-            return Err(Refusal::of("model", message));
-        }
         let prompts = request.prompts(&model.facts)?;
         Ok((request, model, prompts))
     };

@@ -2,8 +2,10 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
+use std::sync::Arc;
 
-use fireclay_run::generate::Sampling;
+use fireclay_run::RunError;
+use fireclay_run::generate::{Prompt, Sampling};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -108,12 +110,30 @@ impl Request {
         Ok(request)
     }
 
-    /// The prompts, one for each list of choices.
+    /// The prompts as the model is given them, one for each list of choices.
     ///
     /// # Errors
     ///
-    /// If there are none, or the model has no template for a conversation.
-    pub fn prompts(&self, facts: &Facts) -> Result<Vec<String>, Refusal> {
+    /// If there are none or too many, one cannot be read, or the model has no template for a conversation.
+    pub fn prompts(&self, facts: &Facts) -> Result<Vec<Arc<Prompt>>, Refusal> {
+        let Some(reader) = &facts.reader else {
+            let message = format!("{} writes no text; POST /predict/{0}", facts.name);
+            return Err(Refusal::of("model", message));
+        };
+        let is_conversation = self.messages.is_some();
+        let read = |text: &String| {
+            let read = match is_conversation {
+                true => reader.rendered(text),
+                false => reader.prompt(text),
+            };
+            let read = read.map_err(|error| Refusal::from(RunError::from(error)));
+            read.map(Arc::new)
+                .map_err(|refusal| refusal.without(&facts.hidden))
+        };
+        self.texts(facts)?.iter().map(read).collect()
+    }
+
+    fn texts(&self, facts: &Facts) -> Result<Vec<String>, Refusal> {
         let prompts = match (&self.prompt, &self.messages) {
             (Some(prompt), None) => texts(prompt)?,
             (None, Some(messages)) => vec![conversation(messages, facts)?],
@@ -135,11 +155,6 @@ impl Request {
             return Err(Refusal::of("prompt", message));
         }
         Ok(prompts)
-    }
-
-    /// Whether its prompt is a conversation.
-    pub fn is_conversation(&self) -> bool {
-        self.messages.is_some()
     }
 
     /// How many texts for each prompt.

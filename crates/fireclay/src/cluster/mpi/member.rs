@@ -1,5 +1,7 @@
 //! The thread that has the communicator.
 
+mod parting;
+
 use std::time::{Duration, Instant};
 
 use fireclay_train::cluster::Lost;
@@ -13,9 +15,11 @@ use mpi::{Rank, Tag, Threading};
 
 use super::message::{Message, Says, pack, unpack};
 use super::pause::Pause;
-use super::watch;
+use super::{watch, wire};
 use crate::signals;
 use crate::text::tell;
+
+pub use parting::Parted;
 
 /// From a process to the first: what it says.
 const UP: Tag = 1;
@@ -28,10 +32,6 @@ const DOWN: Tag = 3;
 const START: Duration = Duration::from_secs(3600);
 /// What a message may take beyond the time that its sender was given.
 const GRACE: Duration = Duration::from_secs(5);
-/// How long the first process waits for others that fail for the same reason.
-const SAME: Duration = Duration::from_secs(2);
-/// Bytes that are broadcast at once: MPI counts to 2³¹.
-const CHUNK: usize = 1 << 30;
 
 /// This process, among the others.
 pub struct Member {
@@ -44,16 +44,6 @@ pub struct Member {
     known: Vec<(String, Instant)>,
     places: Vec<String>,
     waits_told: bool,
-}
-
-/// How processes part.
-pub enum Parted {
-    /// All have ended, and all alike.
-    Together,
-    /// This one has ended, and the others have not.
-    Alone,
-    /// Another one has failed: by this exit code, and why.
-    Because(u8, String),
 }
 
 impl Member {
@@ -112,11 +102,30 @@ impl Member {
     pub fn gather(&mut self, bytes: Vec<u8>) -> Result<Vec<Vec<u8>>, Lost> {
         match (self.world.size(), self.world.rank()) {
             (1, _) => Ok(vec![bytes]),
-            (_, 0) => self.collect(bytes),
+            (_, 0) => {
+                let all = self.hear_all(bytes)?;
+                self.release(&pack(&all));
+                Ok(all)
+            }
             _ => {
                 self.say(Says::Value(bytes));
                 let all = self.answer(self.patience())?;
                 unpack(&all).ok_or_else(|| Lost("what the first process says is cut".into()))
+            }
+        }
+    }
+
+    /// The same for the first process alone; the others get nothing.
+    pub fn collect(&mut self, bytes: Vec<u8>) -> Result<Vec<Vec<u8>>, Lost> {
+        match self.world.rank() {
+            0 => {
+                let all = self.hear_all(bytes)?;
+                self.release(&[]);
+                Ok(all)
+            }
+            _ => {
+                self.say(Says::Value(bytes));
+                self.answer(self.patience()).map(|_| Vec::new())
             }
         }
     }
@@ -149,81 +158,15 @@ impl Member {
         };
         watch::within(self.most(), || {
             let root = self.world.process_at_rank(0);
-            for chunk in bytes.chunks_mut(CHUNK) {
+            for chunk in bytes.chunks_mut(wire::CHUNK) {
                 root.broadcast_into(chunk);
             }
         });
         Ok(bytes)
     }
 
-    /// Tells the others that this process has ended, and waits for them.
-    pub fn end(&mut self, failed: Option<(u8, String)>) -> Parted {
-        let failed_by = failed.as_ref().map(|(code, _)| *code);
-        match (self.world.size(), self.world.rank()) {
-            (1, _) => Parted::Together,
-            (_, 0) => self.end_all(failed_by.is_some()),
-            _ => {
-                self.say(match failed {
-                    Some((code, why)) => Says::Failed(code, why),
-                    None => Says::Done,
-                });
-                match self.answer(failed_by.and_then(|code| self.lenience(code))) {
-                    Ok(_) => Parted::Together,
-                    Err(_) => Parted::Alone,
-                }
-            }
-        }
-    }
-
-    /// How long the first process is waited for by one that has failed; without a failure it evaluates what was
-    /// trained, however long that takes.
-    fn lenience(&self, code: u8) -> Option<Duration> {
-        match code {
-            // It has diverged or been interrupted as well, and may still write its checkpoint.
-            3 | 4 => self.patience(),
-            _ => Some(SAME + GRACE),
-        }
-    }
-
-    /// Waits for the others to end as this process has.
-    fn end_all(&mut self, has_failed: bool) -> Parted {
-        let begun = Instant::now();
-        let mut left = self.world.size() - 1;
-        let mut pause = Pause::default();
-        while left > 0 {
-            match self.heard() {
-                Some((_, Says::Failed(..))) if has_failed => left -= 1,
-                Some((_, Says::Done)) if !has_failed => left -= 1,
-                Some((rank, Says::Failed(code, why))) => {
-                    let why = format!("{} has failed: {why}", self.places[rank]);
-                    return Parted::Because(code, why);
-                }
-                Some(_) => return Parted::Alone,
-                None if has_failed && begun.elapsed() > SAME => return Parted::Alone,
-                None if begun.elapsed() > self.timeout => {
-                    let why =
-                        format!("the run is whole, but {left} of the other processes do not end");
-                    return Parted::Because(1, why);
-                }
-                None => pause.wait(),
-            }
-        }
-        self.release(&[]);
-        Parted::Together
-    }
-
-    /// Takes leave of MPI, which waits for all.
-    pub fn leave(&mut self) {
-        self.universe = None;
-    }
-
-    /// Ends all processes at once.
-    pub fn abort(&self, code: u8) -> ! {
-        self.world.abort(code.into())
-    }
-
-    /// Hears what all others say, and tells it to all.
-    fn collect(&mut self, own: Vec<u8>) -> Result<Vec<Vec<u8>>, Lost> {
+    /// What all say, once the first process has heard the others. They wait for its answer.
+    fn hear_all(&mut self, own: Vec<u8>) -> Result<Vec<Vec<u8>>, Lost> {
         let mut all: Vec<Option<Vec<u8>>> = vec![None; self.share().world];
         all[0] = Some(own);
         let (begun, mut pause) = (Instant::now(), Pause::default());
@@ -246,10 +189,8 @@ impl Member {
                 }
             }
         }
-        let all: Vec<_> = all.into_iter().flatten().collect();
-        self.release(&pack(&all));
         self.waits_told = false;
-        Ok(all)
+        Ok(all.into_iter().flatten().collect())
     }
 
     /// Gives up on those that are missing for too long; and says who it is where this process is asked to end.
@@ -287,13 +228,14 @@ impl Member {
         let any = self.world.any_process();
         let found = any.immediate_matched_probe_with_tag(UP)?;
         let rank = found.1.source_rank() as usize;
-        let (bytes, _) = found.matched_receive_vec::<u8>();
+        let (length, _) = found.matched_receive_vec::<u8>();
+        let from = self.world.process_at_rank(rank as Rank);
+        let bytes = watch::within(self.most(), || wire::rest(&from, &length));
         let message = Message::read(&bytes).unwrap_or_else(|| Message {
             did: String::new(),
             says: Says::Failed(1, "it is another version of fireclay".into()),
         });
-        let to = self.world.process_at_rank(rank as Rank);
-        to.send_with_tag(&[0u8][..], HEARD);
+        from.send_with_tag(&[0u8][..], HEARD);
         self.known[rank] = (message.did, Instant::now());
         Some((rank, message.says))
     }
@@ -301,7 +243,7 @@ impl Member {
     fn release(&self, bytes: &[u8]) {
         watch::within(self.most(), || {
             for rank in 1..self.world.size() {
-                self.world.process_at_rank(rank).send_with_tag(bytes, DOWN);
+                wire::send(&self.world.process_at_rank(rank), bytes, DOWN);
             }
         });
     }
@@ -312,9 +254,7 @@ impl Member {
             says,
         };
         let to = self.world.process_at_rank(0);
-        watch::within(self.most(), || {
-            to.send_with_tag(&message.to_bytes()[..], UP)
-        });
+        watch::within(self.most(), || wire::send(&to, &message.to_bytes(), UP));
     }
 
     /// What the first process sends down. It is given up where it has not heard this one for so long, or has heard it
@@ -328,7 +268,8 @@ impl Member {
                     // It was sent before.
                     first.receive_vec_with_tag::<u8>(HEARD);
                 }
-                return Ok(found.matched_receive_vec::<u8>().0);
+                let (length, _) = found.matched_receive_vec::<u8>();
+                return Ok(watch::within(self.most(), || wire::rest(&first, &length)));
             }
             if !is_heard && first.immediate_probe_with_tag(HEARD).is_some() {
                 first.receive_vec_with_tag::<u8>(HEARD);

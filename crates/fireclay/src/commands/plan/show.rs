@@ -14,7 +14,7 @@ impl Plan {
         text += "\n";
         text += &Screen::out().table(&summary(self));
         text += "\n";
-        text += &hardware(&self.predictions);
+        text += &hardware(&self.predictions, self.network.is_some());
         text += &self.grounds();
         if let Some(measured) = &self.measured {
             text += "\n";
@@ -42,6 +42,14 @@ impl Plan {
                     .into(),
             );
         }
+        lines.extend(self.network.map(|network| {
+            format!(
+                "network: {}/s and {} us a message for each device; gradients are exchanged after the backward pass, whatever \
+                 the device, as `[cluster]` does it",
+                with_unit(network.bandwidth, "B"),
+                short(1e6 * network.latency)
+            )
+        }));
         let assumed = self.estimate.assumed.iter();
         lines.extend(assumed.map(|what| format!("assumed: {what}")));
         lines.iter().map(|line| format!("{line}\n")).collect()
@@ -178,7 +186,11 @@ fn memory(estimate: &Estimate) -> String {
     let parts = parts.map(|(name, bytes)| format!("{name} {}", with_unit(bytes as f64, "B")));
     let parts = parts.collect::<Vec<_>>().join(", ");
     let peak = with_unit(memory.peak as f64, "B");
-    format!("{peak} at the peak: {parts}")
+    let each = match estimate.processes {
+        1 => String::new(),
+        processes => format!(" in each of {processes} processes"),
+    };
+    format!("{peak} at the peak{each}: {parts}")
 }
 
 fn evaluation(takes: EvaluationUse) -> String {
@@ -222,9 +234,12 @@ fn run(estimate: &Estimate) -> String {
 }
 
 /// A row for each device.
-fn hardware(predictions: &[Prediction]) -> String {
+fn hardware(predictions: &[Prediction], has_network: bool) -> String {
     let header = ["", "devices", "batch", "hours", "kWh", "kg CO2e", "dollars"];
     let mut rows = vec![header.map(String::from).to_vec()];
+    if has_network {
+        rows[0].push("exchange".into());
+    }
     rows.extend(predictions.iter().map(|one| {
         let devices = match &one.sharding {
             Some(parts) => {
@@ -240,6 +255,10 @@ fn hardware(predictions: &[Prediction]) -> String {
         let mut row = vec![one.hardware.clone(), devices, batch];
         let numbers = [one.hours, one.energy, one.carbon, one.cost];
         row.extend(numbers.map(|number| number.map_or("-".into(), short)));
+        row.extend(
+            one.exchange
+                .map(|seconds| format!("{} ms", short(1e3 * seconds))),
+        );
         row
     }));
     Screen::out().table(&rows)

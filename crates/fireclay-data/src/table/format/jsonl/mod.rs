@@ -1,5 +1,6 @@
 //! JSON: one object a line, objects one after the other, or one array of them.
 
+mod held;
 mod objects;
 mod row;
 
@@ -10,6 +11,7 @@ use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
 use arrow::json::{LineDelimitedWriter, WriterBuilder};
 
+pub use self::held::{JsonRows, json_rows};
 use self::objects::Objects;
 use self::row::{Keys, Row};
 use super::text::flush;

@@ -85,22 +85,33 @@ impl Values for Row {
         if self.columns.is_filled(column) {
             return Err(format!("the key {key:?} comes twice"));
         }
-        if raw == "null" {
-            self.columns.push(column, None);
-        } else if raw.starts_with('"') {
-            let text: Cow<'_, str> =
-                serde_json::from_str(raw).map_err(|error| error.to_string())?;
-            let text = text.trim();
-            self.columns
-                .push(column, (!text.is_empty()).then_some(text));
-        } else if raw.starts_with(|c: char| c == '-' || c.is_ascii_digit()) {
-            self.columns.push_number(column, raw);
-        } else {
-            self.columns.push(column, Some(raw));
-        }
-        Ok(())
+        cell(&mut self.columns, column, raw)
     }
 }
+
+/// Adds a value that is no object to the row that is being read; numbers and lists stay the text that was written.
+///
+/// # Errors
+///
+/// If a text has an escape that is none.
+pub(super) fn cell(columns: &mut TextColumns, column: usize, raw: &str) -> Result<(), String> {
+    if raw == "null" {
+        columns.push(column, None);
+    } else if raw.starts_with('"') {
+        let text: Text<'_> = serde_json::from_str(raw).map_err(|error| error.to_string())?;
+        let text = text.0.trim();
+        columns.push(column, (!text.is_empty()).then_some(text));
+    } else if raw.starts_with(|c: char| c == '-' || c.is_ascii_digit()) {
+        columns.push_number(column, raw);
+    } else {
+        columns.push(column, Some(raw));
+    }
+    Ok(())
+}
+
+/// A text, which is copied only where it has escapes.
+#[derive(serde::Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl<'de> DeserializeSeed<'de> for &mut Keys {
     type Value = ();

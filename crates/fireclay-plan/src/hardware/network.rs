@@ -1,0 +1,114 @@
+//! What processes that train together wait for each other.
+
+use std::str::FromStr;
+
+use serde::Serialize;
+
+/// A network between processes, each of which sends and receives at this rate.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Network {
+    /// Bytes a second.
+    pub bandwidth: f64,
+    /// Seconds that a message takes, however short it is.
+    pub latency: f64,
+}
+
+/// Seconds of a message where nothing is said: Ethernet between two machines, through their kernels.
+const USUAL: f64 = 20e-6;
+
+/// Numbers that are on their way at once, as in `cluster/sum.rs` of fireclay-train.
+const BLOCK: f64 = (1 << 24) as f64;
+
+/// Messages of the first process with each other one, for an update: what it says of its parts, that it was heard, and
+/// what all have said; the others wait while it goes from one to the next.
+const GATHERED: f64 = 3.0;
+
+impl Network {
+    /// Seconds that the processes exchange the gradients of so many `numbers` in an update.
+    ///
+    /// Each process gets from every other one its share of the numbers, adds them up, and hands the sums to all: twice the
+    /// share (W − 1) / W of all bytes through its wire (Thakur, Rabenseifner and Gropp 2005, *Optimization of Collective
+    /// Communication Operations in MPICH*, section 4.5), and twice W − 1 messages for each block. Where each process
+    /// updates a share of the parameters alone, the weights are handed to all once more.
+    pub fn exchange(self, numbers: u64, processes: u64, shares_optimizer: bool) -> f64 {
+        let others = processes.saturating_sub(1) as f64;
+        let passes = if shares_optimizer { 3.0 } else { 2.0 };
+        let blocks = (numbers as f64 / BLOCK).ceil().max(1.0);
+        let bytes = 4.0 * numbers as f64 * others / processes.max(1) as f64;
+        let messages = others * (GATHERED + passes * blocks);
+        passes * bytes / self.bandwidth + messages * self.latency
+    }
+}
+
+impl FromStr for Network {
+    type Err = String;
+
+    /// A rate such as `100Gbit` or `12.5GB`, each a second, and after a comma the time of a message, such as `5us`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        const RATES: [(&str, f64); 4] = [
+            ("Gbit", 1e9 / 8.0),
+            ("Mbit", 1e6 / 8.0),
+            ("GB", 1e9),
+            ("MB", 1e6),
+        ];
+        const TIMES: [(&str, f64); 2] = [("us", 1e-6), ("ms", 1e-3)];
+        let (rate, time) = match text.split_once(',') {
+            Some((rate, time)) => (rate, Some(time)),
+            None => (text, None),
+        };
+        let wrong = || {
+            "must be a rate for each process, such as 100Gbit or 12.5GB, and with the time of a message 100Gbit,5us".to_owned()
+        };
+        Ok(Self {
+            bandwidth: quantity(rate, &RATES).ok_or_else(wrong)?,
+            latency: time
+                .map_or(Some(USUAL), |time| quantity(time, &TIMES))
+                .ok_or_else(wrong)?,
+        })
+    }
+}
+
+/// A number above 0 with one of these units.
+fn quantity(text: &str, units: &[(&str, f64)]) -> Option<f64> {
+    let text = text.trim();
+    let (number, unit) = units
+        .iter()
+        .find_map(|(name, unit)| Some((text.strip_suffix(name)?, unit)))?;
+    let number: f64 = number.trim().parse().ok()?;
+    (number > 0.0 && number.is_finite()).then_some(number * unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_is_a_rate_and_a_time() {
+        let network: Network = "100Gbit,5us".parse().unwrap();
+        assert_eq!((network.bandwidth, network.latency), (12.5e9, 5e-6));
+        let network: Network = "12.5 GB".parse().unwrap();
+        assert_eq!((network.bandwidth, network.latency), (12.5e9, USUAL));
+        for wrong in ["", "100", "-1Gbit", "100Gbit,", "100Gbit,5", "0MB", "infGB"] {
+            assert!(wrong.parse::<Network>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn bytes_bound_the_exchange_of_few_and_messages_that_of_many() {
+        let network: Network = "8Gbit,10us".parse().unwrap();
+        assert_eq!(network.exchange(1_000_000, 1, false), 0.0);
+        // 2 MB in and out, twice; of each block two messages, and three besides.
+        let two = network.exchange(1_000_000, 2, false);
+        assert!((two - (4e6 / 1e9 + 5.0 * 10e-6)).abs() < 1e-9, "{two}");
+        let shared = network.exchange(1_000_000, 2, true);
+        assert!(
+            (shared - (6e6 / 1e9 + 6.0 * 10e-6)).abs() < 1e-9,
+            "{shared}"
+        );
+        let many = network.exchange(1_000_000, 1024, false);
+        assert!(
+            many > 1023.0 * 50e-6 && many < 1023.0 * 50e-6 + 8e6 / 1e9,
+            "{many}"
+        );
+    }
+}

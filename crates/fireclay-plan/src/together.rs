@@ -1,0 +1,66 @@
+//! What is different where several processes train together.
+
+use crate::estimator::Estimator;
+
+impl Estimator {
+    /// For each of so many processes that train together, which share out the parts of `[cluster]`.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot.
+    pub fn among(mut self, processes: usize) -> Result<Self, String> {
+        let cluster = self.config.cluster.as_ref();
+        let parts = cluster.map_or(processes, |cluster| cluster.parts);
+        if processes == 0 || !parts.is_multiple_of(processes) {
+            return Err(format!(
+                "{processes} processes cannot share out cluster.parts = {parts}; name 1, 2, 4 or another number that \
+                 divides it"
+            ));
+        }
+        if cluster.is_some() {
+            self.computing = self.computing.among(processes);
+            self.processes = processes;
+        }
+        Ok(self)
+    }
+
+    /// Whether each process remembers a share of what the optimizer keeps.
+    pub(crate) fn shares_optimizer(&self) -> bool {
+        let cluster = self.config.cluster.as_ref();
+        self.processes > 1 && cluster.is_some_and(|cluster| cluster.shard_optimizer)
+    }
+
+    /// What of `remembered` the process keeps that has most: whole parameters have owners, the largest first to whoever has
+    /// the fewest numbers, as in `cluster/owners.rs` of fireclay-train.
+    pub(crate) fn largest_share(&self, remembered: u64) -> u64 {
+        let mut sizes: Vec<u64> = self.trained().collect();
+        sizes.sort_unstable_by(|one, other| other.cmp(one));
+        let mut owned = vec![0_u64; self.processes];
+        for size in sizes {
+            if let Some(fewest) = owned.iter_mut().min() {
+                *fewest += size;
+            }
+        }
+        let (most, all) = (owned.iter().max(), owned.iter().sum::<u64>());
+        let share = most.map_or(1.0, |most| *most as f64 / all.max(1) as f64);
+        (remembered as f64 * share) as u64
+    }
+
+    /// Levels of the tree that the gradients of the parts of this process are added up.
+    pub(crate) fn levels(&self) -> u64 {
+        let parts = self
+            .config
+            .cluster
+            .as_ref()
+            .map_or(1, |cluster| cluster.parts);
+        (parts / self.processes).max(1).ilog2().into()
+    }
+
+    /// Bytes of gradients on their way to the other processes, and of their sums.
+    pub(crate) fn exchanged(&self, gradients: u64) -> u64 {
+        match self.processes {
+            1 => 0,
+            _ => 2 * gradients,
+        }
+    }
+}

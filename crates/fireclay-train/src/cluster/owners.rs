@@ -1,0 +1,220 @@
+//! Which process remembers what the optimizer keeps of a parameter (Rajbhandari et al. 2020, *ZeRO*, arXiv:1910.02054,
+//! stage 1).
+//!
+//! Every update rule goes from parameter to parameter, so a process that is given the gradients of some parameters
+//! updates those, and keeps a state of no other. Whole parameters have owners: rules that look at a matrix as one, as
+//! Muon and Adafactor do, compute what they compute alone.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::ops::Range;
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
+use burn::optim::GradientsParams;
+use burn::tensor::{Tensor, TensorData};
+
+use super::sum::{BLOCK, append};
+use super::{Exchange, Lost};
+use crate::loader::Share;
+
+/// The owners of the parameters that are trained.
+#[derive(Debug)]
+pub(crate) struct Owners {
+    share: Share,
+    /// The owner of each, and where it is among all that its owner has, one after another.
+    places: HashMap<ParamId, (usize, Range<usize>)>,
+    /// How many numbers each process owns.
+    counts: Vec<usize>,
+}
+
+impl Owners {
+    /// Shares out the parameters of `model`: the largest first, each to the process that has the fewest numbers yet.
+    pub fn new<M: Module>(model: &M, share: Share) -> Self {
+        let mut sizes = Sizes(Vec::new());
+        model.visit(&mut sizes);
+        // Sorting keeps the order of visits among equals, so all processes find the same.
+        sizes.0.sort_by_key(|(_, size)| Reverse(*size));
+        let mut counts = vec![0; share.world];
+        let mut places = HashMap::new();
+        for (id, size) in sizes.0 {
+            let fewest = (0..share.world).min_by_key(|rank| counts[*rank]);
+            let owner = fewest.expect("there is a process");
+            places.insert(id, (owner, counts[owner]..counts[owner] + size));
+            counts[owner] += size;
+        }
+        Self {
+            share,
+            places,
+            counts,
+        }
+    }
+
+    /// Whether this process updates the parameter.
+    pub fn is_own(&self, id: ParamId) -> bool {
+        let place = self.places.get(&id);
+        place.is_none_or(|(owner, _)| *owner == self.share.rank)
+    }
+
+    /// The gradients of what this process updates.
+    pub fn own<M: Module>(&self, model: &M, grads: GradientsParams) -> GradientsParams {
+        let mut own = Own {
+            owners: self,
+            grads,
+            own: GradientsParams::new(),
+        };
+        model.visit(&mut own);
+        own.own
+    }
+
+    /// The model as all processes have updated it, each its own parameters.
+    pub fn gathered<M: Module>(&self, exchange: &mut dyn Exchange, model: M) -> Result<M, Lost> {
+        let mut own = Values {
+            owners: self,
+            values: vec![0.0; self.counts[self.share.rank]],
+        };
+        model.visit(&mut own);
+        let most = self.counts.iter().copied().max().unwrap_or(0);
+        own.values.resize(most, 0.0);
+        let mut all = vec![Vec::with_capacity(most); self.share.world];
+        for block in own.values.chunks((BLOCK / self.share.world).max(1)) {
+            let received = exchange.all_gather(block.to_vec())?;
+            let of_each = received.chunks(block.len());
+            all.iter_mut()
+                .zip(of_each)
+                .for_each(|(all, own)| all.extend_from_slice(own));
+        }
+        Ok(model.map(&mut Others { owners: self, all }))
+    }
+}
+
+/// The trained parameters in the order of visits, with how many numbers they have.
+struct Sizes(Vec<(ParamId, usize)>);
+
+impl ModuleVisitor for Sizes {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let value = param.val();
+        if value.is_require_grad() && self.0.iter().all(|(id, _)| *id != param.id) {
+            self.0.push((param.id, value.dims().iter().product()));
+        }
+    }
+}
+
+struct Own<'a> {
+    owners: &'a Owners,
+    grads: GradientsParams,
+    own: GradientsParams,
+}
+
+impl ModuleVisitor for Own<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if self.owners.is_own(param.id)
+            && let Some(grad) = self.grads.remove::<D>(param.id)
+        {
+            self.own.register(param.id, grad);
+        }
+    }
+}
+
+/// The numbers of all parameters of this process.
+struct Values<'a> {
+    owners: &'a Owners,
+    values: Vec<f32>,
+}
+
+impl ModuleVisitor for Values<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let Some((owner, place)) = self.owners.places.get(&param.id) else {
+            return;
+        };
+        if *owner == self.owners.share.rank {
+            let mut own = Vec::with_capacity(place.len());
+            append(&mut own, &param.val().into_data());
+            self.values[place.clone()].copy_from_slice(&own);
+        }
+    }
+}
+
+/// Puts the numbers of the other processes into the model.
+struct Others<'a> {
+    owners: &'a Owners,
+    all: Vec<Vec<f32>>,
+}
+
+impl ModuleMapper for Others<'_> {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let Some((owner, place)) = self.owners.places.get(&param.id) else {
+            return param;
+        };
+        if *owner == self.owners.share.rank {
+            return param;
+        }
+        let values = self.all[*owner][place.clone()].to_vec();
+        param.map(|before| {
+            let data = TensorData::new(values, before.dims());
+            Tensor::from_data(data, &before.device()).require_grad()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use burn::tensor::Device;
+    use fireclay_models::Init;
+    use fireclay_models::layers::linear::Linear;
+    use fireclay_models::tensors::to_tensors;
+
+    use super::super::threads::threads;
+    use super::*;
+    use crate::optim::stable_ids;
+
+    fn model(seed: u64) -> (Linear, Linear, Linear) {
+        let mut init = Init::new(seed, &Device::flex().autodiff());
+        let layers = (
+            init.linear(5, 7, true),
+            init.linear(7, 6, true),
+            init.linear(6, 1, false),
+        );
+
+        stable_ids(layers)
+    }
+
+    fn values<M: Module>(model: &M) -> Vec<Vec<f32>> {
+        let tensors = to_tensors(model).into_iter();
+        tensors
+            .map(|(_, data)| data.iter::<f32>().collect())
+            .collect()
+    }
+
+    #[test]
+    fn each_parameter_has_one_owner_and_comes_from_it() {
+        let world = 3;
+        let process = |mut exchange: super::super::threads::Thread| {
+            thread::spawn(move || {
+                let share = exchange.share();
+                let model = model(share.rank as u64);
+                let owners = Owners::new(&model, share);
+                let gathered = owners
+                    .gathered(&mut exchange, model)
+                    .expect("all are there");
+                assert!(gathered.0.weight.val().is_require_grad());
+                (values(&gathered), owners.counts)
+            })
+        };
+        let processes: Vec<_> = threads(world).into_iter().map(process).collect();
+        let found = processes
+            .into_iter()
+            .map(|process| process.join().expect("no panic"));
+        let found: Vec<_> = found.collect();
+        assert!(found.iter().all(|one| *one == found[0]));
+        let (gathered, counts) = &found[0];
+        assert_eq!(counts.iter().sum::<usize>(), 5 * 7 + 7 + 7 * 6 + 6 + 6);
+        // Weights, which are random, are those of one of the processes; not all are of the same.
+        let all: Vec<_> = (0..world as u64).map(|seed| values(&model(seed))).collect();
+        let owner = |index: usize| all.iter().position(|own| own[index] == gathered[index]);
+        let owners: Vec<_> = (0..gathered.len()).map(owner).collect();
+        assert!(owners.iter().all(Option::is_some), "{owners:?}");
+        assert!(owners.iter().any(|owner| *owner != owners[0]), "{owners:?}");
+    }
+}
