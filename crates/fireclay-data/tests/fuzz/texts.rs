@@ -206,7 +206,8 @@ fn documents() {
 fn conversations() {
     let folder = tempfile::tempdir().unwrap();
     let template = folder.path().join("template.jinja");
-    let jinja = "{{ tools | tojson }}{% for m in messages %}{{ m.role }}: {{ m.content }}{{ m.tool_calls | tojson }}\
+    let jinja = "{% if tools %}{{ tools | tojson }}{% endif %}{% for m in messages %}{{ m.role }}: {{ m.content }}\
+                 {% if m.tool_calls %}{{ m.tool_calls | tojson }}{% endif %}\
                  {{ m.reasoning_content }}{{ eos_token }}{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}";
     fs::write(&template, jinja).unwrap();
     let openai = "{\"tools\": [{\"name\": \"f\"}], \"messages\": [{\"role\": \"system\", \"content\": \"s\"}, \

@@ -67,10 +67,19 @@ impl Store {
 
     /// The steps of all checkpoints, whole or not, from the oldest. What only has such a name is none.
     pub fn steps(&self) -> Vec<u64> {
-        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        let mut steps: Vec<u64> = entries.filter_map(|entry| step_of(&entry)).collect();
+        self.listed().unwrap_or_default()
+    }
+
+    /// The same. A folder that is there and cannot be read is not one without checkpoints.
+    fn listed(&self) -> Result<Vec<u64>, FolderError> {
+        let read = || fs::read_dir(&self.folder)?.collect::<std::io::Result<Vec<_>>>();
+        let entries = match read() {
+            Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+            read => read.map_err(|error| io("read", &self.folder, error))?,
+        };
+        let mut steps: Vec<u64> = entries.iter().filter_map(step_of).collect();
         steps.sort_unstable();
-        steps
+        Ok(steps)
     }
 
     /// The folder of the checkpoints.
@@ -130,7 +139,7 @@ impl Store {
         fits: impl Fn(&Checkpoint) -> Result<(), String>,
     ) -> Result<(Checkpoint, Vec<String>), CheckpointError> {
         let mut skipped = Vec::new();
-        for step in self.steps().into_iter().rev() {
+        for step in self.listed()?.into_iter().rev() {
             match self.load(step) {
                 Ok(checkpoint) => match fits(&checkpoint) {
                     Ok(()) => return Ok((checkpoint, skipped)),
