@@ -5,7 +5,7 @@ use super::message::Conversation;
 use super::turns::{Rendered, Turn, Turns};
 use crate::error::DataError;
 use crate::text::marked::{FIRST, PARTLY, TURN_END, UNTRAINED};
-use crate::tokenizer::{Tally, Tokenizer};
+use crate::tokenizer::{Span, Tally, Tokenizer};
 
 /// What makes tokens of lines.
 pub(super) struct Teacher<'a> {
@@ -77,9 +77,9 @@ impl Teacher<'_> {
 
 /// The bytes that each token stands for: from the end of those before it, since some tokenizers count the blank before
 /// a word to no token.
-fn places(offsets: &[(usize, usize)]) -> Vec<std::ops::Range<usize>> {
+fn places(offsets: &[Span]) -> Vec<std::ops::Range<usize>> {
     let mut reached = 0;
-    let place = |&(start, end): &(usize, usize)| {
+    let place = |&(start, end): &Span| {
         let place = start.min(reached)..end;
         reached = reached.max(end);
         place
@@ -120,7 +120,7 @@ mod tests {
     use super::*;
     use crate::text::marked::id;
 
-    fn marked(offsets: &[(usize, usize)], turns: &[(std::ops::Range<usize>, bool)]) -> Vec<String> {
+    fn marked(offsets: &[Span], turns: &[(std::ops::Range<usize>, bool)]) -> Vec<String> {
         let turns = turns.iter().map(|(bytes, trains)| Turn {
             bytes: bytes.clone(),
             trains: *trains,

@@ -291,8 +291,9 @@ mod tests {
     #[test]
     fn signs_that_do_not_go_together_are_an_error() {
         let [begin, end] = SIGNS;
-        let text = format!("a{begin}b{end}c");
-        assert_eq!(without_signs(&text), Ok(("abc".into(), vec![1..2])));
+        let text = format!("a{begin}b{end}c{begin}de{end}");
+        let found = vec![1..2, 3..5];
+        assert_eq!(without_signs(&text), Ok(("abcde".into(), found)));
         for text in [
             format!("{end}"),
             format!("{begin}a"),

@@ -34,6 +34,9 @@ use crate::files::read_small;
 use crate::kept::part;
 use crate::panics::{caught, quietly};
 
+/// Where the bytes of a token begin and end in a text.
+pub(crate) type Span = (usize, usize);
+
 /// A tokenizer. Clones are cheap.
 #[derive(Clone, Debug)]
 pub struct Tokenizer {
@@ -178,7 +181,7 @@ impl Tokenizer {
     pub(crate) fn encode_with_offsets(
         &self,
         text: &str,
-    ) -> Result<(Vec<u32>, Vec<(usize, usize)>), DataError> {
+    ) -> Result<(Vec<u32>, Vec<Span>), DataError> {
         let encoding = self.guarded(|| self.inner.encode(text, false))?;
         Ok((encoding.get_ids().to_vec(), encoding.get_offsets().to_vec()))
     }
