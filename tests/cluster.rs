@@ -454,6 +454,29 @@ fn evaluations_and_answers_are_shared_out() {
     }
 }
 
+/// Answers of several rounds come before their rows are read.
+#[test]
+fn a_table_of_many_batches_is_answered_as_by_one_process() {
+    let Some(program) = with_mpi() else { return };
+    let project = Project::with(&in_parts(&table(), 4));
+    project.ok("train run.toml -q");
+    let table = fs::read_to_string(project.path("datasets/breast-cancer/data.csv")).unwrap();
+    let (header, rows) = table.split_once('\n').unwrap();
+    // A batch has 16,384 rows, a round eight batches of each process; the last batch is a part of one.
+    let copies = (40 * 16_384) / rows.lines().count();
+    fs::write(
+        project.path("many.csv"),
+        format!("{header}\n{}", rows.repeat(copies)),
+    )
+    .unwrap();
+    same_answers(
+        &project,
+        &program,
+        "predict runs/run/1 many.csv",
+        "many-answers.csv",
+    );
+}
+
 #[test]
 fn a_shared_out_optimizer_ends_with_the_same_bits() {
     let Some(program) = with_mpi() else { return };

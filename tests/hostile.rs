@@ -323,7 +323,7 @@ fn what_would_take_long_to_build_is_refused() {
     project.write("poem.txt", &poem());
     project.write("tokenizer.json", &tokenizer(&json!({})));
     let line = "plan run.toml --set model.context_length=16777216";
-    project.refused(line, 2, &["context_length", "at most 1048576"]);
+    project.refused(line, 2, &["context_length", "at most 4194304"]);
 }
 
 #[test]

@@ -37,9 +37,52 @@ pub fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
         let message = format!("it has {size} bytes; {most} are the most");
         return Err(Error::other(message));
     }
+    bounded(file, most)
+}
+
+fn bounded(file: File, most: u64) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    file.take(most).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > most {
+        true => Err(Error::other(format!("it has more than {most} bytes"))),
+        false => Ok(bytes),
+    }
+}
+
+/// The content of a file that a user names, of at most `most` bytes: of a plain one, or what comes through a pipe, such
+/// as a shell makes for `<(command)`.
+///
+/// # Errors
+///
+/// If the system refuses, it is something else, or nobody opens the other end of the pipe.
+pub fn given(path: &Path, most: u64) -> Result<Vec<u8>> {
+    if !is_pipe(path)? {
+        return read(path, most);
+    }
+    let named = path.to_owned();
+    bounded(patiently(move || File::open(named))?, most)
+}
+
+/// The same as text.
+///
+/// # Errors
+///
+/// As [`given`], or if it is not UTF-8.
+pub fn given_text(path: &Path, most: u64) -> Result<String> {
+    let bytes = given(path, most)?;
+    String::from_utf8(bytes).map_err(|error| Error::new(ErrorKind::InvalidData, error))
+}
+
+#[cfg(unix)]
+fn is_pipe(path: &Path) -> Result<bool> {
+    use std::os::unix::fs::FileTypeExt;
+
+    Ok(path.metadata()?.file_type().is_fifo())
+}
+
+#[cfg(not(unix))]
+fn is_pipe(_: &Path) -> Result<bool> {
+    Ok(false)
 }
 
 /// The same as text.
@@ -161,7 +204,26 @@ mod tests {
         assert_eq!(read(&path, 3).expect("it fits"), b"123");
         assert_eq!(text(&path, 3).expect("it is text"), "123");
         assert!(read(&path, 2).is_err() && open(folder.path()).is_err());
+        assert_eq!(given_text(&path, 3).expect("it is text"), "123");
+        assert!(given(folder.path(), 3).is_err());
         std::fs::write(&path, [0xff]).expect("written");
         assert!(text(&path, 3).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_a_user_names_may_come_through_a_pipe() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(made.expect("mkfifo").success());
+        for (most, fits) in [(3, true), (2, false)] {
+            let other = path.clone();
+            let writer = std::thread::spawn(move || std::fs::write(other, "123"));
+            assert_eq!(given(&path, most).is_ok(), fits);
+            // Whoever writes to a pipe that is not read to its end is told.
+            let _ = writer.join().expect("no panic");
+        }
+        assert!(given(Path::new("/dev/zero"), 3).is_err());
     }
 }

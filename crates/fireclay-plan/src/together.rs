@@ -46,7 +46,7 @@ impl Estimator {
         (remembered as f64 * share) as u64
     }
 
-    /// Levels of the tree that the gradients of the parts of this process are added up.
+    /// Levels of the tree in which the gradients of the parts of this process are added up.
     pub(crate) fn levels(&self) -> u64 {
         let parts = self
             .config

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use fireclay_guard::text;
+use fireclay_guard::given_text;
 use serde::Deserialize;
 
 use crate::error::{ReportError, damaged, io};
@@ -41,7 +41,7 @@ pub(crate) struct Moved {
 impl Drift {
     /// Reads an answer about the run in this folder.
     pub fn read(file: &Path, run: &Path) -> Result<Self, ReportError> {
-        let text = text(file, MOST_BYTES).map_err(|source| io("read", file, source))?;
+        let text = given_text(file, MOST_BYTES).map_err(|source| io("read", file, source))?;
         let found: Self = serde_json::from_str(&text).map_err(|error| {
             damaged(
                 file,

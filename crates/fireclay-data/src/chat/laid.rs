@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::config::{ChatDataConfig, ChatPacking, TooLong};
 use crate::error::DataError;
-use crate::text::marked::{FIRST, PARTLY, TURN_END, id, trains};
+use crate::text::marked::{FIRST, PARTLY, TURN_END, TURN_START, id, trains};
 use crate::text::packing::{Part, pack, pack_in_order};
 use crate::text::tokens::{CHUNK, TokenFile};
 use crate::text::{Chats, TokenSplit};
@@ -53,6 +53,9 @@ impl Found {
         for start in (0..tokens.length).step_by(CHUNK) {
             let chunk = tokens.read(start..(start + CHUNK as u64).min(tokens.length))?;
             for (at, token) in (start..).zip(chunk) {
+                if token & TURN_START != 0 {
+                    last_special = None;
+                }
                 if special.get(id(token) as usize) == Some(&true) {
                     last_special = Some((at, id(token)));
                 }

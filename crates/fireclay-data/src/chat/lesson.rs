@@ -4,7 +4,7 @@ use super::config::TrainOn;
 use super::message::Conversation;
 use super::turns::{Rendered, Turn, Turns};
 use crate::error::DataError;
-use crate::text::marked::{FIRST, PARTLY, TURN_END, UNTRAINED};
+use crate::text::marked::{FIRST, PARTLY, TURN_END, TURN_START, UNTRAINED};
 use crate::tokenizer::{Span, Tally, Tokenizer};
 
 /// What makes tokens of lines.
@@ -98,7 +98,9 @@ fn mark(tokens: &mut [u32], places: &[std::ops::Range<usize>], turns: &[Turn], a
             if place.start >= bytes.end || place.end <= bytes.start {
                 continue;
             }
-            last = Some(at);
+            if last.replace(at).is_none() {
+                tokens[at] |= TURN_START;
+            }
             if *trains {
                 tokens[at] &= !UNTRAINED;
             }

@@ -208,14 +208,7 @@ fn of_openai(message: &Value, role: &Value) -> Result<Message, String> {
     if held(message, "function_call").is_some() {
         return Err("has a \"function_call\": write it as \"tool_calls\"".into());
     }
-    let calls = held(message, "tool_calls");
-    if calls
-        .as_ref()
-        .is_some_and(|calls| calls.kind() != ValueKind::Seq)
-    {
-        return Err("has \"tool_calls\" that are no list".into());
-    }
-    let calls = calls.filter(|calls| !items(calls).is_empty());
+    let calls = tool_calls(message)?;
     let content = content(message)?;
     match (&content, &calls) {
         (None, None) => return Err("has no \"content\"".into()),
@@ -230,6 +223,29 @@ fn of_openai(message: &Value, role: &Value) -> Result<Message, String> {
         value: for_template(message, content, calls)?,
         trains: trains(message, role)?,
     })
+}
+
+fn tool_calls(message: &Value) -> Result<Option<Value>, String> {
+    let calls = held(message, "tool_calls");
+    match &calls {
+        Some(calls) if calls.kind() != ValueKind::Seq => {
+            Err("has \"tool_calls\" that are no list".into())
+        }
+        _ => Ok(calls.filter(|calls| !items(calls).is_empty())),
+    }
+}
+
+/// Messages in OpenAI's form, each as a template takes it.
+///
+/// # Errors
+/// What is wrong with one of them.
+pub(super) fn all_for_template(messages: &Value) -> Result<Value, String> {
+    let ready = |message: &Value| for_template(message, content(message)?, tool_calls(message)?);
+    let all = items(messages).into_iter().enumerate();
+    all.map(|(index, message)| {
+        ready(&message).map_err(|problem| format!("messages[{index}] {problem}"))
+    })
+    .collect()
 }
 
 /// Names under which messages have what a model has thought; templates read the first, or the second.

@@ -24,7 +24,7 @@ pub(super) struct Reader<'a> {
 }
 
 /// Another number for what would come out otherwise.
-const VERSION: &str = "chats 1";
+const VERSION: &str = "chats 2";
 
 impl Reader<'_> {
     /// The tokens of all conversations, in the order of the files.

@@ -9,6 +9,7 @@ use minijinja::value::Serde;
 use minijinja::{Environment, Error, ErrorKind, Template, Value as Cell, context};
 use serde_json::{Value, json};
 
+use super::message::all_for_template;
 use super::{bounds, words};
 use crate::tokenizer::Tokenizer;
 
@@ -122,7 +123,9 @@ impl Chat {
     fn render(&self, messages: &Value) -> Result<String, String> {
         let (environment, plain) = (environment(None), words::plain(&self.template));
         let rendering = Rendering::new(self, &environment, &plain)?;
-        rendering.write(Cell::from(Serde(messages)), None, true)
+        // As in training: calls of tools as objects, thoughts under the names that templates read.
+        let messages = all_for_template(&Cell::from(Serde(messages)))?;
+        rendering.write(messages, None, true)
     }
 
     /// Whether the text of a conversation may have the date in it.
@@ -270,6 +273,22 @@ mod tests {
         let wanted = "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHello<|im_end|>\n\
                       <|im_start|>assistant\n";
         assert_eq!(prompt, wanted);
+    }
+
+    #[test]
+    fn a_prompt_has_calls_and_thoughts_as_training_has_them() {
+        let template = "{% for m in messages %}{{ m.thinking }}{% for call in m.tool_calls or [] %}\
+                        {{ call.function.arguments | tojson }}{% endfor %}{% endfor %}";
+        let function = json!({"name": "add", "arguments": "{\"b\": 1, \"a\": 2}"});
+        let messages = json!([{
+            "role": "assistant", "content": "", "reasoning_content": "hm ",
+            "tool_calls": [{"type": "function", "function": function}],
+        }]);
+        let prompt = chat(template).prompt(&messages);
+        assert_eq!(prompt.as_deref(), Ok("hm {\"b\": 1, \"a\": 2}"));
+        let wrong = json!([{"role": "assistant", "content": "", "tool_calls": "add"}]);
+        let error = chat(template).prompt(&wrong).expect_err("no list");
+        assert!(error.contains("messages[0]"), "{error}");
     }
 
     #[test]

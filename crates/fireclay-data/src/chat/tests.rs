@@ -317,6 +317,22 @@ fn the_run_ends_its_texts_where_turns_end_and_keeps_the_template() {
 }
 
 #[test]
+fn a_token_before_a_turn_does_not_end_it() {
+    let folder = Folder::new();
+    let template = "{% for m in messages %}{{ m.content }}{% if m.role == 'user' %}<|im_start|>{% endif %}{% endfor %}";
+    folder.write("chat_template.jinja", template);
+    folder.talks(&[&["hi", "a"]]);
+    for train_on in [TrainOn::Assistant, TrainOn::All] {
+        let mut config = folder.config();
+        config.train_on = train_on;
+        let data = folder.load(&config, 64).unwrap();
+        let notes = format!("{:?}", data.notes);
+        assert!(notes.contains("end with no special token"), "{notes}");
+        assert!(!notes.contains("ends with <|im_start|>"), "{notes}");
+    }
+}
+
+#[test]
 fn a_template_is_named_by_the_configuration() {
     let folder = Folder::new();
     folder.talks(&[&["hi", "hello"]]);

@@ -140,13 +140,17 @@ fn not_only_zeros(reader: &mut dyn Read) -> io::Result<impl Read> {
     }
 }
 
+/// What the process has open already, whether a file, a pipe or a terminal.
+const OWN: [&str; 4] = ["/dev/fd", "/dev/stdin", "/dev/stdout", "/dev/stderr"];
+
 /// Whether a path is no file that could be written aside and renamed.
 pub(super) fn is_stream(path: &Path) -> bool {
     let is_special = || {
         let metadata = path.metadata();
         metadata.is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
     };
-    path == Path::new(STANDARD) || path.starts_with("/dev") || is_special()
+    let is_own = OWN.iter().any(|name| path.starts_with(name));
+    path == Path::new(STANDARD) || is_own || is_special()
 }
 
 /// Lets `write` write a file, and sends the file to `output` when it is whole.

@@ -96,6 +96,26 @@ struct Written {
     notes: Vec<String>,
 }
 
+/// What names the rows of each batch, and the answers for them, in the order of the batches. With several processes
+/// either can come first: this one may not have read yet what another one has answered.
+#[derive(Default)]
+struct Waiting {
+    names: VecDeque<ArrayRef>,
+    answers: VecDeque<Answered>,
+}
+
+impl Waiting {
+    /// The next batch that has both.
+    fn next(&mut self) -> Option<(ArrayRef, Answered)> {
+        let names = self.names.pop_front_if(|_| !self.answers.is_empty())?;
+        Some((names, self.answers.pop_front()?))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.names.is_empty() && self.answers.is_empty()
+    }
+}
+
 /// Answers on their way to a file.
 struct Writing<'a, 'r> {
     run: &'a dyn Run,
@@ -106,11 +126,10 @@ struct Writing<'a, 'r> {
     name: String,
     written: Written,
     skipped: Skipped,
-    /// The batches that have rows, and what names the rows of those that are not written yet. Several processes share
-    /// the answers out; each reads the whole table.
+    /// The batches that have rows. Several processes share the answers out; each reads the whole table.
     batches: usize,
-    waiting: VecDeque<ArrayRef>,
     shared: Shared<Answered>,
+    waiting: Waiting,
     /// The rows read so far, and how many of them were in the files before the present one.
     read: u64,
     before: u64,
@@ -144,8 +163,8 @@ impl<'a, 'r> Writing<'a, 'r> {
             written,
             skipped: Skipped::default(),
             batches: 0,
-            waiting: VecDeque::new(),
             shared: Shared::default(),
+            waiting: Waiting::default(),
             read: 0,
             before: 0,
             file: PathBuf::new(),
@@ -171,8 +190,13 @@ impl<'a, 'r> Writing<'a, 'r> {
                 Err(error) => return Err(error.into()),
             }
         }
-        for answered in std::mem::take(&mut self.shared).end()? {
-            self.put(answered, &mut writer)?;
+        let rest = std::mem::take(&mut self.shared).end()?;
+        self.waiting.answers.extend(rest);
+        self.put(&mut writer)?;
+        if !self.waiting.is_empty() {
+            let message =
+                "the processes have found different numbers of rows: they must read the same files";
+            return Err(RunError::Usage(message.into()));
         }
         if self.read == 0 {
             return Err(RunError::NoRows(self.job.input.to_owned()));
@@ -218,24 +242,24 @@ impl<'a, 'r> Writing<'a, 'r> {
             error => error,
         })?;
         (self.rows.watch)(&batch).map_err(located)?;
-        self.waiting.push_back(names);
-        for answered in answered.map_or(Ok(Vec::new()), |own| self.shared.put(own))? {
-            self.put(answered, writer)?;
+        self.waiting.names.push_back(names);
+        if let Some(own) = answered {
+            self.waiting.answers.extend(self.shared.put(own)?);
         }
-        Ok(())
+        self.put(writer)
     }
 
-    /// Writes the answers for the rows that have waited longest.
-    fn put(&mut self, answered: Answered, writer: &mut TableWriter) -> Result<(), RunError> {
-        let Some(names) = self.waiting.pop_front() else {
-            return Ok(());
-        };
-        let meaning = self.run.meaning();
-        self.written.outside += meaning.map_or(0, |it| it.outside(&answered.answers));
-        self.written.count += names.len() as u64;
-        self.written.cut += answered.cut as u64;
-        let name = (self.name.clone(), names);
-        Ok(writer.write(&columns(name, answer_columns(self.run, answered.answers)))?)
+    /// Writes the rows whose names and answers are both there.
+    fn put(&mut self, writer: &mut TableWriter) -> Result<(), RunError> {
+        while let Some((names, answered)) = self.waiting.next() {
+            let meaning = self.run.meaning();
+            self.written.outside += meaning.map_or(0, |it| it.outside(&answered.answers));
+            self.written.count += names.len() as u64;
+            self.written.cut += answered.cut as u64;
+            let name = (self.name.clone(), names);
+            writer.write(&columns(name, answer_columns(self.run, answered.answers)))?;
+        }
+        Ok(())
     }
 
     /// The rows that can be answered for, with their names.

@@ -145,7 +145,7 @@ fn kinds(config: &RunConfig) -> Vec<(&'static str, String)> {
 
 /// More tokens than any model looks at: masks and positions alone would not fit into memory.
 fn context(config: &RunConfig) -> Option<(&'static str, String)> {
-    const MOST: usize = 1 << 20;
+    const MOST: usize = 1 << 22;
     let context = config.model.section().context;
     let message = || format!("must be at most {MOST}, but is {context}");
     (context > MOST).then(|| ("model.context_length", message()))

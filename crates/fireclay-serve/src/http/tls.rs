@@ -27,7 +27,7 @@ pub fn acceptor(tls: &Tls) -> Result<TlsAcceptor, ServeError> {
     };
     let (certificate, key) = (&tls.certificate, &tls.key);
     let bytes = |path: &Path| {
-        let read = fireclay_guard::read(path, MOST_BYTES);
+        let read = fireclay_guard::given(path, MOST_BYTES);
         read.map_err(|error| wrong(path, error.to_string()))
     };
     let read = CertificateDer::pem_slice_iter(&bytes(certificate)?)

@@ -135,7 +135,7 @@ fn standard_input() -> Result<String, Failure> {
 }
 
 fn read(path: &Path) -> Result<String, Failure> {
-    fireclay_guard::text(path, MOST_BYTES)
+    fireclay_guard::given_text(path, MOST_BYTES)
         .map_err(|error| Failure::Usage(format!("cannot read {}: {error}", path.display())))
 }
 

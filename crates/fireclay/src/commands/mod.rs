@@ -120,7 +120,7 @@ impl Command {
         matches!(self, Train(_) | Resume(_) | Evaluate(_) | Predict(_))
     }
 
-    /// Whether it writes nothing, so that it does no harm if several processes do it: what a launcher leaves in the
+    /// Whether it writes nothing but caches, so that it does no harm if several processes do it: what a launcher leaves in the
     /// environment of a terminal is no reason to refuse it.
     fn only_reads(&self) -> bool {
         use Command::{Check, Completions, Devices, Models, Plan, Runs, Schema};

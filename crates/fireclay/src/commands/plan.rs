@@ -124,7 +124,7 @@ fn table(args: &Args) -> Result<Hardwares, Failure> {
     let refused = |error: &dyn std::fmt::Display| {
         Failure::Usage(format!("{} cannot be used: {error}", shown.display()))
     };
-    let text = fireclay_guard::text(path, MOST_BYTES).map_err(|error| refused(&error))?;
+    let text = fireclay_guard::given_text(path, MOST_BYTES).map_err(|error| refused(&error))?;
     Hardwares::parse(&text).map_err(|error| refused(&error))
 }
 

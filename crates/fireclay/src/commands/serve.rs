@@ -189,7 +189,7 @@ const MOST_BYTES: u64 = 1 << 16;
 
 /// The word in a file.
 fn token(path: &Path) -> Result<String, Failure> {
-    let text = fireclay_guard::text(path, MOST_BYTES)
+    let text = fireclay_guard::given_text(path, MOST_BYTES)
         .map_err(|error| Failure::Usage(format!("cannot read {}: {error}", path.display())))?;
     let token = text.trim();
     let is_word = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
