@@ -127,7 +127,11 @@ fn the_run_is_talked_to_and_keeps_the_template() {
     project.ok("export runs/run/1 --output out");
     let ran = project.run_with("chat out -t 0 -n 40", said);
     assert_eq!(ran.out, "The Nile.\nThe Seine.\n", "{}", ran.err);
-    project.refused("predict runs/run/1 chats.jsonl", 2, &["fireclay generate"]);
+    project.refused(
+        "predict runs/run/1 chats.jsonl",
+        2,
+        &["fireclay chat runs/run/1"],
+    );
 }
 
 const ADAPTED: &str = r#"

@@ -29,7 +29,12 @@ pub(super) fn calls(text: &str) -> Result<Value, String> {
         ValueKind::Seq => items(&value),
         _ => vec![value],
     };
-    if calls.is_empty() || calls.iter().any(|call| held(call, "name").is_none()) {
+    let is_whole = |call: &Value| {
+        ["name", "arguments"]
+            .iter()
+            .all(|key| held(call, key).is_some())
+    };
+    if calls.is_empty() || !calls.iter().all(is_whole) {
         return Err(wrong.into());
     }
     let calls = calls.into_iter().map(|call| {
@@ -42,7 +47,7 @@ pub(super) fn calls(text: &str) -> Result<Value, String> {
     Ok(Value::from_pairs([
         ("role", Value::from("assistant")),
         ("content", Value::from("")),
-        ("tool_calls", calls.collect()),
+        ("tool_calls", arguments_of(&calls.collect())?),
     ]))
 }
 

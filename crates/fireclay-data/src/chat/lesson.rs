@@ -13,6 +13,8 @@ pub(super) struct Teacher<'a> {
     pub tokenizer: &'a Tokenizer,
     /// The names of the special tokens.
     pub special: Vec<String>,
+    /// Which tokens these are.
+    pub is_special: Vec<bool>,
     pub field: Option<&'a str>,
 }
 
@@ -31,6 +33,7 @@ impl Teacher<'_> {
     pub fn lesson(&self, line: &str) -> Result<Lesson, String> {
         let conversation = Conversation::read(line, self.field)?;
         let Rendered { text, turns } = self.turns.of(&conversation)?;
+        self.are_written(&text, &turns)?;
         let (mut tokens, offsets) = self
             .tokenizer
             .encode_with_offsets(&text)
@@ -39,9 +42,10 @@ impl Teacher<'_> {
             spelled: self.spelled(&conversation),
             ..self.tokenizer.tally(&text, &tokens)
         };
+        let places = self.places(&tokens, &offsets);
         mark(
             &mut tokens,
-            &places(&offsets),
+            &places,
             &turns,
             self.turns.train_on == TrainOn::All,
         );
@@ -52,6 +56,31 @@ impl Teacher<'_> {
                     .into(),
             ),
         }
+    }
+
+    /// Refuses a template that writes nothing of an answer: its end alone would be learnt.
+    fn are_written(&self, text: &str, turns: &[Turn]) -> Result<(), String> {
+        let is_empty = |turn: &&Turn| {
+            let said = text[turn.bytes.clone()].to_owned();
+            let names = self.special.iter();
+            let said = names.fold(said, |said, name| said.replace(name.as_str(), ""));
+            said.trim().is_empty()
+        };
+        let mut whole = turns.iter().filter(|turn| turn.trains && turn.is_whole);
+        match whole.find(is_empty) {
+            None => Ok(()),
+            Some(_) => Err(
+                "the chat template writes nothing of a message of the assistant: it may not know calls of tools, or read \
+                 `content` as a list of parts; give another template by data.chat_template, or leave the line out"
+                    .into(),
+            ),
+        }
+    }
+
+    /// The bytes that each token stands for, see [`places`].
+    fn places(&self, tokens: &[u32], offsets: &[Span]) -> Vec<std::ops::Range<usize>> {
+        let is_special = |at: usize| self.is_special.get(tokens[at] as usize) == Some(&true);
+        places(offsets, is_special)
     }
 
     /// How often what is said spells a special token, which is read as that token.
@@ -76,15 +105,18 @@ impl Teacher<'_> {
 }
 
 /// The bytes that each token stands for: from the end of those before it, since some tokenizers count the blank before
-/// a word to no token.
-fn places(offsets: &[Span]) -> Vec<std::ops::Range<usize>> {
+/// a word to no token. A special token has no such blank.
+fn places(offsets: &[Span], is_special: impl Fn(usize) -> bool) -> Vec<std::ops::Range<usize>> {
     let mut reached = 0;
-    let place = |&(start, end): &Span| {
-        let place = start.min(reached)..end;
+    let place = |(at, &(start, end)): (usize, &Span)| {
+        let begin = match is_special(at) {
+            true => start,
+            false => start.min(reached),
+        };
         reached = reached.max(end);
-        place
+        begin..end
     };
-    offsets.iter().map(place).collect()
+    offsets.iter().enumerate().map(place).collect()
 }
 
 /// Marks the tokens of a conversation. As in `transformers`, a token that is of a turn in part is of the turn.
@@ -92,7 +124,7 @@ fn mark(tokens: &mut [u32], places: &[std::ops::Range<usize>], turns: &[Turn], a
     if !all_train {
         tokens.iter_mut().for_each(|token| *token |= UNTRAINED);
     }
-    for Turn { bytes, trains } in turns {
+    for Turn { bytes, trains, .. } in turns {
         let mut last = None;
         for (at, place) in places.iter().enumerate() {
             if place.start >= bytes.end || place.end <= bytes.start {
@@ -126,10 +158,11 @@ mod tests {
         let turns = turns.iter().map(|(bytes, trains)| Turn {
             bytes: bytes.clone(),
             trains: *trains,
+            is_whole: true,
         });
         let mut tokens = vec![7; offsets.len()];
         let turns: Vec<Turn> = turns.collect();
-        mark(&mut tokens, &places(offsets), &turns, false);
+        mark(&mut tokens, &places(offsets, |_| false), &turns, false);
         let name = |token: u32| {
             assert_eq!(id(token), 7);
             let marks = [(FIRST, 'f'), (TURN_END, 'e'), (PARTLY, 'p')];
@@ -163,6 +196,13 @@ mod tests {
         // The tokenizer counts blanks to no token: the first token of the turn has the last of the prompt.
         assert_eq!(marked(&[(0, 3), (4, 6)], &[(4..6, true)]), ["f", "tep"]);
         assert_eq!(marked(&[(0, 3), (4, 6)], &[(3..6, true)]), ["f", "te"]);
+    }
+
+    #[test]
+    fn a_blank_that_no_token_has_is_of_the_next_one_unless_that_is_special() {
+        let offsets = [(0, 3), (4, 6)];
+        assert_eq!(places(&offsets, |_| false), [0..3, 3..6]);
+        assert_eq!(places(&offsets, |at| at == 1), [0..3, 4..6]);
     }
 
     #[test]

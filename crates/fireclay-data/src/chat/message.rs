@@ -125,8 +125,18 @@ fn keys(object: &Value) -> Vec<String> {
 fn no_json(line: &str, error: &serde_json::Error) -> String {
     match line.trim_start().starts_with('[') {
         true => no_object(line),
-        false => format!("it is no JSON: {error}"),
+        // The reader names the line.
+        false => format!("it is no JSON: {}", without_line(error)),
     }
+}
+
+/// What is wrong, and in which column.
+fn without_line(error: &serde_json::Error) -> String {
+    let (text, at) = (
+        error.to_string(),
+        format!(" at line {} column", error.line()),
+    );
+    text.replace(&at, " at column")
 }
 
 fn no_object(line: &str) -> String {
@@ -195,11 +205,14 @@ fn of_sharegpt(message: &Value, speaker: &Value) -> Result<Message, String> {
         return Ok(Message {
             role,
             value: calls(text)?,
-            trains: true,
+            trains: trains(message, role)?,
         });
     }
     not_empty(role, text)?;
-    Ok(Message::of(role, text))
+    Ok(Message {
+        trains: trains(message, role)?,
+        ..Message::of(role, text)
+    })
 }
 
 fn of_openai(message: &Value, role: &Value) -> Result<Message, String> {

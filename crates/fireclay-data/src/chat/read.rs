@@ -64,6 +64,7 @@ impl Reader<'_> {
             },
             tokenizer: self.tokenizer,
             special: self.tokenizer.special_names(),
+            is_special: self.tokenizer.special(),
             field: self.config.field.as_deref(),
         };
         let mut writer = TokenWriter::create(path, TokenType::U32)?;

@@ -83,7 +83,8 @@ impl Chat {
             said.map_or_else(|| own.unwrap_or_default(), token)
         };
         let chat = Self {
-            template,
+            // As Jinja has the ends of lines.
+            template: template.replace("\r\n", "\n").replace('\r', "\n"),
             begin: token("bos_token", own.begin),
             end: token("eos_token", own.end),
         };

@@ -62,6 +62,7 @@ fn taught(
         },
         tokenizer,
         special: tokenizer.special_names(),
+        is_special: tokenizer.special(),
         field: None,
     };
     let tokens = teacher.lesson(line)?.tokens;
@@ -330,6 +331,39 @@ fn a_token_before_a_turn_does_not_end_it() {
         assert!(notes.contains("end with no special token"), "{notes}");
         assert!(!notes.contains("ends with <|im_start|>"), "{notes}");
     }
+}
+
+#[test]
+fn an_answer_that_the_template_leaves_out_is_an_error() {
+    let folder = Folder::new();
+    let shown = "{% if m.role == 'user' %}{{ m.content }}{% endif %}";
+    folder.write(
+        "chat_template.jinja",
+        &TURNS.replace("{{ m.content }}", shown),
+    );
+    folder.talks(&[&["hi", "hello"]]);
+    let error = folder.load(&folder.config(), 64).expect_err("no answer");
+    let error = error.to_string();
+    assert!(error.contains("writes nothing of a message"), "{error}");
+}
+
+#[test]
+fn weights_count_in_both_forms() {
+    let folder = Folder::new();
+    let said = |from: &str, value: &str| json!({"from": from, "value": value});
+    let mut bad = said("gpt", "bad");
+    bad["weight"] = json!(0);
+    let talk = json!([
+        said("human", "a"),
+        bad,
+        said("human", "b"),
+        said("gpt", "good")
+    ]);
+    let line = json!({"conversations": talk}).to_string();
+    folder.write("chats.jsonl", &(line + "\n"));
+    let sample = folder.load(&folder.config(), 256).unwrap().sample.unwrap();
+    assert!(sample.contains("\nbad<|im_end|>"), "{sample}");
+    assert!(sample.contains("⟦good<|im_end|>⟧"), "{sample}");
 }
 
 #[test]

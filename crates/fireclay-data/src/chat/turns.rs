@@ -26,6 +26,8 @@ pub(super) struct Rendered {
 pub(super) struct Turn {
     pub bytes: Range<usize>,
     pub trains: bool,
+    /// Whether it is all that a message says, and no part of it.
+    pub is_whole: bool,
 }
 
 /// A template that tells turns apart.
@@ -77,6 +79,14 @@ impl Turns<'_> {
         let (text, found) = without_signs(&text)?;
         let trains: Vec<bool> = conversation.answers.iter().map(|(_, on)| *on).collect();
         let is_each = found.len() == trains.len();
+        if !is_each && self.train_on == TrainOn::Last {
+            return Err(format!(
+                "the template marks {} parts with {{% generation %}} for {} messages of the assistant, so that it is not \
+                 known where the last one begins; leave data.train_on out, or mark each message once",
+                found.len(),
+                trains.len()
+            ));
+        }
         if !is_each && trains.contains(&false) {
             return Err(format!(
                 "has weights, but the template marks {} parts with {{% generation %}} for {} messages of the \
@@ -93,6 +103,7 @@ impl Turns<'_> {
         let turns = found.into_iter().enumerate().map(|(index, bytes)| Turn {
             bytes,
             trains: trains(index),
+            is_whole: is_each,
         });
         let turns = turns.collect();
         Ok(Rendered { text, turns })
@@ -112,6 +123,7 @@ impl Turns<'_> {
                 Ok(bytes) => turns.push(Turn {
                     bytes,
                     trains: *trains,
+                    is_whole: true,
                 }),
                 // Only where the turns end is of use then.
                 Err(_) if self.train_on == TrainOn::All => {}

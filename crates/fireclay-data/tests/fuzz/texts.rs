@@ -216,13 +216,13 @@ fn conversations() {
                   \"{\\\"a\\\": 1}\"}}]}, {\"role\": \"tool\", \"content\": \"\"}, {\"role\": \"assistant\", \"content\": \"b\", \
                   \"weight\": 1}]}\n";
     let sharegpt = "{\"system\": \"s\", \"tools\": \"[]\", \"conversations\": [{\"from\": \"human\", \"value\": \"a\"}, \
-                    {\"from\": \"function_call\", \"value\": \"{\\\"name\\\": \\\"f\\\"}\"}, {\"from\": \"gpt\", \"value\": \"b\"}]}\n";
+                    {\"from\": \"function_call\", \"value\": \"{\\\"name\\\": \\\"f\\\", \\\"arguments\\\": {}}\"}, {\"from\": \"gpt\", \"value\": \"b\"}]}\n";
     let load = |path: &Path| {
         let mut config = ChatDataConfig::new(text(path));
         config.chat_template = Some(text(&template));
         config.cache_dir = Some(text(&path.with_file_name("cache")));
         let tokens = TokenizerConfig::default();
-        let data = TextData::load_chats(&config, (TokenizerKind::Byte, &tokens), 64, ORDER);
+        let data = TextData::load_chats(&config, (TokenizerKind::Byte, &tokens), 512, ORDER);
         let _ = fs::remove_dir_all(path.with_file_name("cache"));
         data
     };

@@ -28,7 +28,7 @@ impl<D: Texts> Workload for CausalText<D> {
 
     const UNIT: &'static str = "tokens";
     const SAMPLES: &'static str = "windows";
-    const NEXT: Option<&'static str> = Some("generate {} --prompt TEXT");
+    const NEXT: Option<&'static str> = Some(D::NEXT);
 
     fn reads(data: &DataConfig) -> Option<&D::Source> {
         D::of(data)
@@ -254,7 +254,8 @@ impl<D: Texts> TextRun<D> {
     fn no_rows(&self) -> RunError {
         let run = self.base.folder.display();
         RunError::Usage(format!(
-            "a language model goes on from a prompt: fireclay generate {run} --prompt TEXT"
+            "a language model goes on from what it is told: fireclay {}",
+            D::NEXT.replace("{}", &run.to_string())
         ))
     }
 }

@@ -50,6 +50,8 @@ fn source(config: &RunConfig) -> &ChatDataConfig {
 impl Texts for Chats {
     type Source = ChatSource;
 
+    const NEXT: &'static str = "chat {}";
+
     fn of(data: &DataConfig) -> Option<&ChatSource> {
         held!(data, DataConfig::Chats)
     }

@@ -89,6 +89,9 @@ pub trait Texts: Send + Sync + 'static {
     /// Its `[data]` table.
     type Source: DataSection;
 
+    /// The command that a finished run is asked with, see [`Workload::NEXT`].
+    const NEXT: &'static str;
+
     /// Its `[data]` table, if it is such data.
     fn of(data: &DataConfig) -> Option<&Self::Source>;
 
@@ -160,6 +163,8 @@ pub struct Running;
 
 impl Texts for Running {
     type Source = TextSource;
+
+    const NEXT: &'static str = "generate {} --prompt TEXT";
 
     fn of(data: &DataConfig) -> Option<&TextSource> {
         held!(data, DataConfig::Text)

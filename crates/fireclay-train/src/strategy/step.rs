@@ -78,7 +78,7 @@ impl<M: Trainable> Session<M> {
         step: Step,
         weight: f64,
     ) -> Result<(), TrainError> {
-        let start = Instant::now();
+        let mut start = Instant::now();
         if let Some(owners) = &self.setup.owners {
             grads = owners.own(self.model(), grads);
         }
@@ -94,9 +94,11 @@ impl<M: Trainable> Session<M> {
                 None => after,
             }
         });
-        self.setup.spent(Phase::Optimizer, start);
-        self.gather_parameters()?;
-        let start = Instant::now();
+        if self.setup.owners.is_some() {
+            self.setup.spent(Phase::Optimizer, start);
+            self.gather_parameters()?;
+            start = Instant::now();
+        }
         if let Some(ema) = self.setup.ema.take() {
             self.setup.ema = Some(ema.update(self.model()));
         }
