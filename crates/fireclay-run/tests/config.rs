@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use fireclay_config::Problem;
-use fireclay_data::{ImageFormat, PairFormat, TextFormat, TokenizerKind};
+use fireclay_data::{ChatFormat, ImageFormat, PairFormat, TextFormat, TokenizerKind};
 use fireclay_models::{
     EncoderConfig, Family, ImageConfig, LanguageConfig, TabularConfig, TranslationConfig,
 };
@@ -545,6 +545,7 @@ fn the_schema_has_the_keys_that_the_parser_accepts() {
         &["csv", "jsonl", "parquet"][..],
         &ImageFormat::ALL.map(|format| format.name()),
         &TextFormat::ALL.map(|format| format.name()),
+        &ChatFormat::ALL.map(|format| format.name()),
         &PairFormat::ALL.map(|format| format.name()),
         &["text_table"],
     ];
