@@ -290,3 +290,11 @@ task.type=masked_lm           | task.type
         project.refused(&format!("{verb} run.toml"), 1, &words);
     }
 }
+
+#[test]
+fn init_says_what_conversations_need() {
+    let project = project();
+    let wanted = ["holds conversations", "chat_jsonl", "pretrained"];
+    project.refused("init chats.jsonl", 2, &wanted);
+    assert!(!project.path("chats.toml").exists());
+}

@@ -49,7 +49,9 @@ mod words;
 
 pub use arrow;
 
-pub use self::chat::{Chat, ChatDataConfig, ChatFormat, ChatMarks, ChatPacking, TooLong, TrainOn};
+pub use self::chat::{
+    Chat, ChatDataConfig, ChatFormat, ChatMarks, ChatPacking, TooLong, TrainOn, holds_conversations,
+};
 pub use self::column::dates::DateOrder;
 pub use self::column::{column, numbers as cell_numbers, plain_text, text as cell_texts};
 pub use self::download::{DownloadConfig, download};

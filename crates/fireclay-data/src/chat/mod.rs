@@ -20,4 +20,5 @@ mod turns;
 mod words;
 
 pub use self::config::{ChatDataConfig, ChatFormat, ChatPacking, TooLong, TrainOn};
+pub use self::read::holds_conversations;
 pub use self::template::{Chat, ChatMarks};

@@ -6,11 +6,12 @@ use rayon::prelude::*;
 
 use super::config::ChatDataConfig;
 use super::lesson::Teacher;
+use super::message::Conversation;
 use super::template::{Chat, Rendering, environment};
 use super::turns::Turns;
 use super::words;
 use crate::error::{DataError, absolute};
-use crate::files::Lines;
+use crate::files::{Lines, expand};
 use crate::text::TokenType;
 use crate::text::cache::Cache;
 use crate::text::tokens::{TokenFile, TokenWriter};
@@ -73,6 +74,19 @@ impl Reader<'_> {
         }
         writer.finish()
     }
+}
+
+/// Whether the first line of a JSON file (or of the first that a pattern matches) is a conversation.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn holds_conversations(path: &str) -> Result<bool, DataError> {
+    let first = expand(path)?.remove(0);
+    if !first.to_string_lossy().contains(".json") {
+        return Ok(false);
+    }
+    let line = Lines::open(&first)?.next_line()?;
+    Ok(line.is_some_and(|line| Conversation::read(&line, None).is_ok()))
 }
 
 fn write_file(

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use fireclay_data::{
     CategoricalEncoding, ColumnKind, Guess, GuessedColumn, TableFormat, TargetKind, guess,
-    guess_for, guess_texts,
+    guess_for, guess_texts, holds_conversations,
 };
 
 use super::report::write;
@@ -79,6 +79,9 @@ fn one(args: &Args, data: &Path, output: &Path) -> Result<String, Failure> {
         };
     }
     let table = data.display().to_string();
+    if holds_conversations(&table)? {
+        return Err(init_text::conversations(&table));
+    }
     let target = args.target.as_deref();
     if let Some(texts) = guess_texts(&table, target)? {
         return Ok(init_text::config(&table, &texts, output));

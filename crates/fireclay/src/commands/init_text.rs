@@ -28,6 +28,14 @@ pub fn config(path: &str, found: &TextGuess, output: &Path) -> String {
     }
 }
 
+/// Why there is no config for conversations: they tune a model, and `init` does not know which.
+pub fn conversations(path: &str) -> Failure {
+    let path = quoted(path);
+    Failure::Usage(format!(
+        "{path} holds conversations, which tune a language model that is there. Name its folder in a config: data = {{ type = \"chat_jsonl\", path = {path} }} and model = {{ pretrained = \"FOLDER\" }}; docs/language-models.md has a whole one"
+    ))
+}
+
 /// The config for a folder of texts; `None` if it holds images, or no text.
 pub fn folder(folder: &Path, output: &Path) -> Result<Option<String>, Failure> {
     let shown = folder.display().to_string();
