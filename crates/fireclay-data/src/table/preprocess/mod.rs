@@ -1,6 +1,7 @@
 //! From cells to numbers: fitted on the training rows once, applied the same way ever after.
 
 mod differences;
+mod encode;
 mod encoder;
 mod features;
 mod fit;
@@ -14,7 +15,7 @@ mod unseen;
 use std::ops::Range;
 use std::path::Path;
 
-use arrow::array::{ArrayRef, Float64Array, RecordBatch};
+use arrow::array::RecordBatch;
 use serde::{Deserialize, Serialize};
 
 use self::encoder::Encoder;
@@ -62,16 +63,6 @@ struct Feature {
     encoder: Encoder,
 }
 
-/// A column that was encoded.
-struct Encoded<'a> {
-    feature: &'a Feature,
-    /// As it was given, and as it is read.
-    cells: &'a ArrayRef,
-    read: &'a ArrayRef,
-    /// The numbers of a column of numbers.
-    numbers: Option<&'a Float64Array>,
-}
-
 const VERSION: u32 = 1;
 
 impl Preprocess {
@@ -105,71 +96,6 @@ impl Preprocess {
             target_reading: table.readings.of(&config.target),
         };
         Ok((fitted, notes))
-    }
-
-    /// Encodes the features of a batch; columns that were not there in training are ignored.
-    ///
-    /// # Errors
-    /// A column that is missing; a cell that does not fit its column, with its row in the batch
-    /// (see [`DataError::map_row`]). A category not seen in training is no error.
-    pub fn encode(&self, batch: &RecordBatch) -> Result<Features, DataError> {
-        self.encode_each(batch, |_| Ok(()))
-    }
-
-    /// The same, and adds to `unseen` what the rows have that training did not prepare for.
-    ///
-    /// # Errors
-    /// As [`encode`](Self::encode) and [`Unseen::add`].
-    pub fn encode_watched(
-        &self,
-        batch: &RecordBatch,
-        unseen: &mut Unseen,
-    ) -> Result<Features, DataError> {
-        unseen.add_rows(batch.num_rows());
-        self.encode_each(batch, |column| unseen.add_column(column))
-    }
-
-    fn encode_each(
-        &self,
-        batch: &RecordBatch,
-        mut watch: impl FnMut(&Encoded<'_>) -> Result<(), DataError>,
-    ) -> Result<Features, DataError> {
-        let mut features = self.zeros(batch.num_rows());
-        let (mut numeric, mut category) = (0, 0);
-        let (fields, mut columns) = (batch.schema_ref().fields(), None);
-        for (at, feature) in self.features.iter().enumerate() {
-            let (name, encoder) = (&feature.name, &feature.encoder);
-            // Most rows have the columns of training, in their order.
-            let cells = match fields.get(at).filter(|field| field.name() == name) {
-                Some(_) => batch.column(at),
-                None => columns
-                    .get_or_insert_with(|| Columns::new(batch))
-                    .get(name)?,
-            };
-            let read = feature.reading.read(cells);
-            let numbers = encoder.encode(name, &read, &mut features, numeric, category)?;
-            watch(&Encoded {
-                feature,
-                cells,
-                read: &read,
-                numbers: numbers.as_ref(),
-            })?;
-            numeric += encoder.numeric_width();
-            category += usize::from(encoder.cardinality().is_some());
-        }
-        Ok(features)
-    }
-
-    /// Rows without any feature.
-    fn zeros(&self, rows: usize) -> Features {
-        let (numeric_width, cardinalities) = (self.numeric_width(), self.cardinalities());
-        Features {
-            rows,
-            numeric: vec![0.0; rows * numeric_width],
-            numeric_width,
-            categories: vec![0; rows * cardinalities.len()],
-            cardinalities,
-        }
     }
 
     /// Hides its own target from each training row: statistics of the target that a row is encoded with

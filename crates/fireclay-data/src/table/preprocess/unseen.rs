@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use arrow::array::{RecordBatch, StringArray};
 
+use super::encode::Encoded;
 use super::encoder::{Encoder, Scale};
 use super::outside::Outside;
-use super::{Encoded, Feature, Preprocess};
+use super::{Feature, Preprocess};
 use crate::column::reading::odd_rows;
 use crate::column::{Columns, numbers, text};
 use crate::error::DataError;
