@@ -33,7 +33,7 @@ pub struct Args {
     /// Predict for this hardware alone, such as h100
     #[arg(long, value_name = "NAME")]
     pub on: Option<String>,
-    /// Spread the run over N devices, in as many whole copies of the model as fit; with [cluster] in the config, memory is
+    /// Spread the run over N devices, in as many whole copies of the model as fit; with cluster.parts in the config, memory is
     /// that of each of N processes
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub devices: Option<u64>,
