@@ -130,7 +130,7 @@ fn the_run_is_talked_to_and_keeps_the_template() {
     project.refused(
         "predict runs/run/1 chats.jsonl",
         2,
-        &["fireclay chat ", "runs/run/1"],
+        &["fireclay chat", "runs/run/1"],
     );
 }
 
