@@ -105,8 +105,18 @@ impl InputTable {
     }
 }
 
-/// Names of streams of the process, whatever they are.
-const STREAMS: [&str; 3] = ["/dev/stdin", "/dev/fd", "/dev/tty"];
+/// What the process has open already, whether a file, a pipe or a terminal.
+const OWN: [&str; 5] = [
+    "/dev/fd",
+    "/dev/stdin",
+    "/dev/stdout",
+    "/dev/stderr",
+    "/dev/tty",
+];
+
+fn is_own(path: &Path) -> bool {
+    OWN.iter().any(|name| path.starts_with(name))
+}
 
 /// Refuses a device: what it gives has no end, and would fill the disk.
 #[cfg(unix)]
@@ -115,7 +125,7 @@ fn refuse_devices(path: &Path) -> Result<(), RunError> {
 
     let found = path.metadata();
     let is_device = found.is_ok_and(|found| found.file_type().is_char_device());
-    match is_device && !STREAMS.iter().any(|name| path.starts_with(name)) {
+    match is_device && !is_own(path) {
         true => {
             let source = io::Error::other("it is a device, which holds no table, image or text");
             Err(run_folder::io("read", path, source).into())
@@ -140,17 +150,13 @@ fn not_only_zeros(reader: &mut dyn Read) -> io::Result<impl Read> {
     }
 }
 
-/// What the process has open already, whether a file, a pipe or a terminal.
-const OWN: [&str; 4] = ["/dev/fd", "/dev/stdin", "/dev/stdout", "/dev/stderr"];
-
 /// Whether a path is no file that could be written aside and renamed.
 pub(super) fn is_stream(path: &Path) -> bool {
     let is_special = || {
         let metadata = path.metadata();
         metadata.is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
     };
-    let is_own = OWN.iter().any(|name| path.starts_with(name));
-    path == Path::new(STANDARD) || is_own || is_special()
+    path == Path::new(STANDARD) || is_own(path) || is_special()
 }
 
 /// Lets `write` write a file, and sends the file to `output` when it is whole.
