@@ -62,7 +62,9 @@ pub use finished::{Finished, finished};
 pub use fireclay_data::{TableFormat, arrow};
 pub use fireclay_train::strategy::At;
 pub use folds::{Folds, Spread};
-pub use predict::{IMAGES, Raw, Replies, TOP, answer_columns, image_columns, predict_split};
+pub use predict::{
+    IMAGES, Raw, Replies, TOP, answer_columns, image_columns, is_standard_output, predict_split,
+};
 pub use predictor::Differentiable;
 pub use prepared::{
     Hooks, LARGEST, Outcome, Planner, Prepared, fits, is_run, load_model, open, open_at, preflight,

@@ -12,6 +12,7 @@ pub(crate) use images::predict_images;
 pub use images::{IMAGES, TOP, image_columns};
 pub(crate) use lines::predict_lines;
 pub(crate) use pipes::InputTable;
+pub use pipes::is_standard_output;
 pub use raw::{Raw, Replies};
 pub use rows::answer_columns;
 pub(crate) use rows::{Rows, predict_rows};

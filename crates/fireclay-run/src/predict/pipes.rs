@@ -159,6 +159,13 @@ pub(super) fn is_stream(path: &Path) -> bool {
     path == Path::new(STANDARD) || is_own(path) || is_special()
 }
 
+/// Whether a path stands for standard output, where a line about the answers would be taken for one of them.
+pub fn is_standard_output(path: &Path) -> bool {
+    [STANDARD, "/dev/stdout", "/dev/fd/1"]
+        .map(Path::new)
+        .contains(&path)
+}
+
 /// Lets `write` write a file, and sends the file to `output` when it is whole.
 pub(super) fn through<T>(
     output: &Path,
@@ -169,8 +176,7 @@ pub(super) fn through<T>(
     let created = Output::create(&part);
     let written = write(created.map_err(|source| run_folder::io("create", &part, source))?)?;
     let mut whole = open(&part, "read", |path| File::open(path))?;
-    let is_standard = [STANDARD, "/dev/stdout"].map(Path::new).contains(&output);
-    let (name, mut sink): (&Path, Box<dyn Write>) = match is_standard {
+    let (name, mut sink): (&Path, Box<dyn Write>) = match is_standard_output(output) {
         true => (Path::new("standard output"), Box::new(io::stdout().lock())),
         false => {
             let file = open(output, "write", |path| {
@@ -182,7 +188,9 @@ pub(super) fn through<T>(
     let sent = io::copy(&mut whole, &mut sink).and_then(|_| sink.flush());
     let sent = match sent {
         // Who stops reading standard output, as `| head` does, has what was wanted.
-        Err(error) if is_standard && error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) if is_standard_output(output) && error.kind() == io::ErrorKind::BrokenPipe => {
+            Ok(())
+        }
         sent => sent,
     };
     sent.map_err(|source| run_folder::io("write", name, source))?;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use fireclay_data::TableFormat;
 use fireclay_data::arrow::array::{Array, Float64Array, RecordBatch, StringArray};
 use fireclay_run::run::Predicted;
-use fireclay_run::{On, OnError, PredictJob, Run, load_run, predict_split};
+use fireclay_run::{On, OnError, PredictJob, Run, is_standard_output, load_run, predict_split};
 
 use super::evaluate::SplitName;
 use super::{OpenArgs, paths, run_at};
@@ -60,11 +60,6 @@ fn table_format(name: &str) -> Result<TableFormat, String> {
     TableFormat::from_name(name).ok_or_else(|| format!("known are {names}"))
 }
 
-/// Whether answers go where a line about them would be taken for one.
-fn is_standard(output: &Path) -> bool {
-    output == Path::new("-") || output.starts_with("/dev")
-}
-
 /// Reads what the run answers for, and writes the answers or shows them.
 pub fn run(args: &Args) -> Result<(), Failure> {
     together(|processes| predict(args, processes))
@@ -116,7 +111,7 @@ fn for_input(run: &dyn Run, input: &str, args: &Args) -> Result<(), Failure> {
 /// Says where the answers went.
 fn written(predicted: &Predicted, output: &Path) {
     let (count, unit) = (predicted.count, predicted.unit);
-    match is_standard(output) {
+    match is_standard_output(output) {
         true => tell!("{count} {unit} to standard output"),
         false => say!("{count} {unit} to {}", output.display()),
     }
