@@ -7,8 +7,8 @@ use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::{Tensor, TensorData};
 
-use super::tree::total;
 use super::{Exchange, Lost};
+use crate::gradients::scale;
 
 /// Numbers that are on their way at once: 64 MiB, far below the 2³¹ that MPI counts to.
 pub(super) const BLOCK: usize = 1 << 24;
@@ -30,15 +30,16 @@ pub(crate) fn held<M: Module>(model: &M, grads: &GradientsParams) -> Vec<bool> {
     visitor.2
 }
 
-/// The sum of the gradients of all processes, of which each says what it has by [`held`].
+/// `factor` times the sum of the gradients of all processes, of which each says what it has by [`held`].
 pub(crate) fn sum<M: Module>(
     exchange: &mut dyn Exchange,
     model: &M,
     grads: GradientsParams,
     held: &[Vec<bool>],
+    factor: f64,
 ) -> Result<GradientsParams, Lost> {
     if exchange.share().world == 1 {
-        return Ok(grads);
+        return Ok(scale(model, grads, factor));
     }
     let parameters = held.iter().map(Vec::len).max().unwrap_or(0);
     let wanted =
@@ -64,7 +65,7 @@ pub(crate) fn sum<M: Module>(
             (range, holders.collect())
         })
         .collect();
-    let values = across(exchange, values, &segments)?;
+    let values = across(exchange, values, &segments, factor as f32)?;
     let mut rebuilt = Rebuilt {
         wanted,
         seen: HashSet::new(),
@@ -78,49 +79,84 @@ pub(crate) fn sum<M: Module>(
 /// Some of the values, and which processes have them.
 type Segment = (Range<usize>, Vec<bool>);
 
-/// Each process adds up its share of the values, and hands it to all.
+/// The sums of all values times `factor`.
 fn across(
     exchange: &mut dyn Exchange,
     values: Vec<f32>,
     segments: &[Segment],
+    factor: f32,
 ) -> Result<Vec<f32>, Lost> {
-    let share = exchange.share();
+    if values.len() <= BLOCK {
+        return block(exchange, values, 0, segments, factor);
+    }
     let mut sums = Vec::with_capacity(values.len());
-    while sums.len() < values.len() {
-        let start = sums.len();
-        let length = (values.len() - start).min(BLOCK);
-        let chunk = length.div_ceil(share.world);
-        let mut block = values[start..start + length].to_vec();
-        block.resize(chunk * share.world, 0.0);
-        let received = exchange.all_to_all(block)?;
-        let own = start + share.rank * chunk;
-        let summed = chunk_sum(&received, own..own + chunk, segments);
-        let all = exchange.all_gather(summed)?;
-        sums.extend_from_slice(&all[..length]);
+    for (number, values) in values.chunks(BLOCK).enumerate() {
+        let start = number * BLOCK;
+        sums.extend(block(exchange, values.to_vec(), start, segments, factor)?);
     }
     Ok(sums)
 }
 
-/// The sum of the chunks of all processes, each of which has `range` of its values.
-fn chunk_sum(chunks: &[f32], range: Range<usize>, segments: &[Segment]) -> Vec<f32> {
-    let mut sums = vec![0.0; range.len()];
+/// The same of the values from number `start` on: each process adds up its share of them, and hands it to all.
+fn block(
+    exchange: &mut dyn Exchange,
+    mut values: Vec<f32>,
+    start: usize,
+    segments: &[Segment],
+    factor: f32,
+) -> Result<Vec<f32>, Lost> {
+    let (share, length) = (exchange.share(), values.len());
+    let chunk = length.div_ceil(share.world);
+    values.resize(chunk * share.world, 0.0);
+    let mut chunks = exchange.all_to_all(values)?;
+    let own = start + share.rank * chunk;
+    add_up(&mut chunks, own..own + chunk, segments);
+    chunks.truncate(chunk);
+    chunks.iter_mut().for_each(|sum| *sum *= factor);
+    let mut sums = exchange.all_gather(chunks)?;
+    sums.truncate(length);
+    Ok(sums)
+}
+
+/// Adds up the chunks of all processes, each of which has `range` of its values, into the first.
+fn add_up(chunks: &mut [f32], range: Range<usize>, segments: &[Segment]) {
+    let length = range.len();
     let first = segments.partition_point(|(segment, _)| segment.end <= range.start);
     for (segment, holders) in &segments[first..] {
         let [start, end] = [segment.start.max(range.start), segment.end.min(range.end)];
         if start >= end {
             break;
         }
-        let within = start - range.start..end - range.start;
-        let of_rank = |(chunk, has): (_, &bool)| {
-            let chunk: &[f32] = chunk;
-            has.then(|| &chunk[within.clone()])
-        };
-        let parts = chunks.chunks(range.len()).zip(holders).map(of_rank);
-        if let Some(sum) = total(&parts.collect::<Vec<_>>()) {
-            sums[within].copy_from_slice(&sum);
+        let at = start - range.start;
+        let within = |rank: usize| rank * length + at..rank * length + at + (end - start);
+        let holders = holders.iter().enumerate();
+        let leaves = holders.map(|(rank, has)| has.then_some(rank));
+        let root = folded(leaves.collect(), |left, right| {
+            let (before, after) = chunks.split_at_mut(right * length);
+            let right = &after[at..at + (end - start)];
+            let left = &mut before[within(left)];
+            left.iter_mut().zip(right).for_each(|(a, b)| *a += b);
+        });
+        if let Some(root) = root.filter(|root| *root > 0) {
+            chunks.copy_within(within(root), at);
         }
     }
-    sums
+}
+
+/// The root of a tree whose right leaves are added to the left ones; some leaves may be missing.
+fn folded(mut nodes: Vec<Option<usize>>, mut add: impl FnMut(usize, usize)) -> Option<usize> {
+    while nodes.len() > 1 {
+        let pairs = nodes.chunks(2).map(|pair| match *pair {
+            [Some(left), Some(right)] => {
+                add(left, right);
+                Some(left)
+            }
+            [left, right] => left.or(right),
+            _ => pair[0],
+        });
+        nodes = pairs.collect();
+    }
+    nodes.pop().flatten()
 }
 
 /// Puts the gradients that any process has one after another; zeros stand for those that this one has not.
@@ -179,5 +215,36 @@ impl ModuleVisitor for Rebuilt<'_> {
         let data = TensorData::new(own.to_vec(), dims);
         let grad = Tensor::<D>::from_data(data, &device);
         self.grads.register(param.id, grad);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Tree;
+    use super::*;
+
+    #[test]
+    fn chunks_are_added_up_the_tree() {
+        const LENGTH: usize = 5;
+        let value = |i: usize| (i as f32 * 0.37).sin() * 10f32.powi(i as i32 % 5);
+        let holders = [
+            vec![true; 8],
+            vec![false, true, true, false, false, false, true, true],
+            vec![false, false, false, false, false, true, false, false],
+        ];
+        let segments: Vec<Segment> = [0..7, 7..8, 8..20].into_iter().zip(holders).collect();
+        let chunks: Vec<f32> = (0..8 * LENGTH).map(value).collect();
+        let mut sums = chunks.clone();
+        add_up(&mut sums, 5..5 + LENGTH, &segments);
+        for (at, sum) in sums.iter().take(LENGTH).enumerate() {
+            let holds = |(range, _): &&Segment| range.contains(&(5 + at));
+            let (_, holders) = segments.iter().find(holds).expect("one of them");
+            let mut tree = Tree::new();
+            for (rank, has) in holders.iter().enumerate() {
+                let leaf = has.then(|| chunks[rank * LENGTH + at]);
+                tree.push(leaf, |left, right| left + right);
+            }
+            assert_eq!(Some(*sum), tree.root(), "{at}");
+        }
     }
 }

@@ -16,6 +16,7 @@ mod shards;
 mod shared;
 mod state;
 mod step;
+mod together;
 mod trainer;
 
 pub use at::{At, find, restore_weights, weight_paths};
@@ -24,7 +25,7 @@ pub use config::TrainerConfig;
 pub use evaluation::rows as evaluation_rows;
 pub use evaluation::{MeanLoss, More, Scorer, Scores, Taken};
 pub use left::ended_under;
-pub use scaling::{LossScale, backward};
+pub use scaling::{LossScale, backward, backward_of};
 pub use session::ended;
 pub use state::{Best, Finished, LoopState};
 pub use trainer::Trainer;

@@ -225,6 +225,7 @@ impl<M: Trainable> Session<M> {
                     number: part.number,
                     samples: part.samples.len(),
                     seed: self.seed_of(micro, part.number),
+                    seat: None,
                 });
             }
             if part.is_last {

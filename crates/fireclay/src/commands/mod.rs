@@ -43,10 +43,11 @@ use burn::tensor::Device;
 use clap::{Parser, Subcommand};
 use fireclay_run::config::RunConfig;
 use fireclay_run::{At, Run, RunDevice, load_run, open, open_at};
+use fireclay_train::loader::Share;
 use fireclay_train::run_folder;
 
-use crate::backend;
-use crate::cluster::refuse_many;
+use crate::backend::{self, Which};
+use crate::cluster::{on_this_machine, refuse_many};
 use crate::failure::Failure;
 use crate::text::tell;
 
@@ -189,7 +190,15 @@ fn run_at(path: &Path) -> PathBuf {
 /// The device that a config names, or the one that the command line names instead.
 fn device(config: &RunConfig, backend: Option<&str>) -> Result<RunDevice, Failure> {
     let configured = config.device.backend.name();
-    let selected = backend::select(backend.unwrap_or(configured), config.device.device_index)?;
+    let cluster = config.cluster.as_ref();
+    let which = Which {
+        index: config.device.device_index,
+        process: match cluster.is_none_or(|cluster| cluster.device_per_process) {
+            true => on_this_machine(),
+            false => Share::WHOLE,
+        },
+    };
+    let selected = backend::select(backend.unwrap_or(configured), which)?;
     Ok(RunDevice {
         device: selected.device,
         backend: selected.backend.name().to_owned(),
