@@ -5,6 +5,7 @@ mod columns;
 mod files;
 mod image_labels;
 mod open_file;
+mod shards;
 
 mod cifar;
 mod idx;
@@ -109,6 +110,11 @@ pub(crate) trait Source: Debug + Send + Sync {
         Ok(None)
     }
 
+    /// How the images of an epoch are put in order, where only a few archives are at hand at a time.
+    fn shuffled(&self) -> Option<Shuffled<'_>> {
+        None
+    }
+
     /// Hashes of what is not in [`Found::files`], by name.
     ///
     /// # Errors
@@ -116,6 +122,16 @@ pub(crate) trait Source: Debug + Send + Sync {
     fn hashes(&self) -> Result<BTreeMap<String, String>, DataError> {
         Ok(BTreeMap::new())
     }
+}
+
+/// Images of archives of which only a few are at hand at a time.
+pub(crate) struct Shuffled<'a> {
+    /// How many archives there are.
+    pub(crate) archives: usize,
+    /// How many of them are mixed.
+    pub(crate) mixed: usize,
+    /// The archive of an image.
+    pub(crate) archive: Box<dyn Fn(usize) -> usize + 'a>,
 }
 
 /// Everything that the paths of a configuration hold.

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use burn::backend::{Flex, TensorMetadata};
+use burn::backend::Flex;
 use burn::tensor::Tensor;
 use pulp::NullaryFnOnce;
 
