@@ -1,13 +1,13 @@
 //! The gradients of all processes, added up the tree.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::{Tensor, TensorData};
 
-use super::{Exchange, Lost};
+use super::{Exchange, Lost, Owners};
 use crate::gradients::scale;
 
 /// Numbers that are on their way at once: 64 MiB, far below the 2³¹ that MPI counts to.
@@ -30,50 +30,84 @@ pub(crate) fn held<M: Module>(model: &M, grads: &GradientsParams) -> Vec<bool> {
     visitor.2
 }
 
-/// `factor` times the sum of the gradients of all processes, of which each says what it has by [`held`].
+/// `factor` times the sum of the gradients of all processes, of which each says what it has by [`held`]. Where parameters
+/// have `owners`, each process gets the gradients of its own ones.
 pub(crate) fn sum<M: Module>(
     exchange: &mut dyn Exchange,
-    model: &M,
-    grads: GradientsParams,
+    (model, grads): (&M, GradientsParams),
     held: &[Vec<bool>],
     factor: f64,
+    owners: Option<&Owners>,
 ) -> Result<GradientsParams, Lost> {
     if exchange.share().world == 1 {
         return Ok(scale(model, grads, factor));
     }
-    let parameters = held.iter().map(Vec::len).max().unwrap_or(0);
-    let wanted =
-        (0..parameters).map(|index| held.iter().any(|held| held.get(index) == Some(&true)));
-    let mut flat = Flat {
-        grads,
-        wanted: wanted.collect(),
-        seen: HashSet::new(),
-        values: Vec::new(),
-        segments: Vec::new(),
-    };
+    let mut flat = Flat::new(grads, held, owners);
     model.visit(&mut flat);
     let Flat {
-        wanted,
         values,
-        segments,
+        mut segments,
         ..
     } = flat;
-    let segments: Vec<_> = segments
-        .into_iter()
-        .map(|(index, range)| {
-            let holders = held.iter().map(|held| held.get(index) == Some(&true));
-            (range, holders.collect())
-        })
-        .collect();
-    let values = across(exchange, values, &segments, factor as f32)?;
+    segments.sort_unstable_by_key(|(_, range)| range.start);
+    let with_holders = segments.iter().map(|(index, range)| {
+        let holders = held.iter().map(|held| held.get(*index) == Some(&true));
+        (range.clone(), holders.collect())
+    });
+    let with_holders: Vec<Segment> = with_holders.collect();
+    let factor = factor as f32;
+    let (values, first) = match owners {
+        None => (across(exchange, values, &with_holders, factor)?, 0),
+        Some(owners) => {
+            let own = own_sums(exchange, values, &with_holders, factor)?;
+            (own, owners.rank() * owners.most())
+        }
+    };
+    let own = first..first + values.len();
+    let ranges = segments.into_iter();
+    let ranges = ranges.filter(|(_, range)| own.start <= range.start && range.end <= own.end);
     let mut rebuilt = Rebuilt {
-        wanted,
+        ranges: ranges
+            .map(|(index, range)| (index, range.start - first))
+            .collect(),
         seen: HashSet::new(),
         values: &values,
         grads: GradientsParams::new(),
     };
     model.visit(&mut rebuilt);
     Ok(rebuilt.grads)
+}
+
+/// The sums times `factor` of what this process owns, of values in which each process has as many places.
+fn own_sums(
+    exchange: &mut dyn Exchange,
+    values: Vec<f32>,
+    segments: &[Segment],
+    factor: f32,
+) -> Result<Vec<f32>, Lost> {
+    let share = exchange.share();
+    let most = values.len() / share.world;
+    let length = (BLOCK / share.world).max(1);
+    let mut block = |of_all: Vec<f32>, block: Range<usize>| {
+        let mut chunks = exchange.all_to_all(of_all)?;
+        let own = share.rank * most;
+        add_up(&mut chunks, own + block.start..own + block.end, segments);
+        chunks.truncate(block.len());
+        chunks.iter_mut().for_each(|sum| *sum *= factor);
+        Ok(chunks)
+    };
+    if most <= length {
+        return block(values, 0..most);
+    }
+    let mut sums = Vec::with_capacity(most);
+    for start in (0..most).step_by(length) {
+        let range = start..(start + length).min(most);
+        let of_all = values
+            .chunks(most)
+            .flat_map(|values| &values[range.clone()]);
+        sums.append(&mut block(of_all.copied().collect(), range.clone())?);
+    }
+    Ok(sums)
 }
 
 /// Some of the values, and which processes have them.
@@ -159,44 +193,78 @@ fn folded(mut nodes: Vec<Option<usize>>, mut add: impl FnMut(usize, usize)) -> O
     nodes.pop().flatten()
 }
 
-/// Puts the gradients that any process has one after another; zeros stand for those that this one has not.
-struct Flat {
+/// Puts the gradients that any process has where they belong; zeros stand for those that this one has not.
+struct Flat<'a> {
     grads: GradientsParams,
     wanted: Vec<bool>,
+    owners: Option<&'a Owners>,
     seen: HashSet<ParamId>,
     values: Vec<f32>,
+    /// The parameters by their number in the order of visits, and where they are.
     segments: Vec<(usize, Range<usize>)>,
 }
 
-impl ModuleVisitor for Flat {
+impl<'a> Flat<'a> {
+    fn new(grads: GradientsParams, held: &[Vec<bool>], owners: Option<&'a Owners>) -> Self {
+        let parameters = held.iter().map(Vec::len).max().unwrap_or(0);
+        let wanted =
+            (0..parameters).map(|index| held.iter().any(|held| held.get(index) == Some(&true)));
+        let places = owners.map_or(0, |owners| held.len() * owners.most());
+        Self {
+            grads,
+            wanted: wanted.collect(),
+            owners,
+            seen: HashSet::new(),
+            values: vec![0.0; places],
+            segments: Vec::new(),
+        }
+    }
+
+    /// Where a parameter of so many numbers belongs.
+    fn place(&mut self, id: ParamId, length: usize) -> Range<usize> {
+        let owned = self.owners.and_then(|owners| {
+            let (owner, place) = owners.place(id)?;
+            let first = owner * owners.most();
+            Some(first + place.start..first + place.end)
+        });
+        owned.unwrap_or_else(|| {
+            let start = self.values.len();
+            self.values.resize(start + length, 0.0);
+            start..start + length
+        })
+    }
+}
+
+impl ModuleVisitor for Flat<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let index = self.seen.len();
         if !self.seen.insert(param.id) || self.wanted.get(index) != Some(&true) {
             return;
         }
-        let start = self.values.len();
-        match self.grads.remove::<D>(param.id) {
-            Some(grad) => append(&mut self.values, &grad.into_data()),
-            None => {
-                let length: usize = param.val().dims().iter().product();
-                self.values.resize(start + length, 0.0);
-            }
+        let length = param.val().dims().iter().product();
+        let range = self.place(param.id, length);
+        if let Some(grad) = self.grads.remove::<D>(param.id) {
+            fill(&mut self.values[range.clone()], &grad.into_data());
         }
-        self.segments.push((index, start..self.values.len()));
+        self.segments.push((index, range));
     }
 }
 
-/// Appends the numbers of a tensor; those of the usual kind at once.
-pub(super) fn append(values: &mut Vec<f32>, data: &TensorData) {
+/// Copies the numbers of a tensor; those of the usual kind at once.
+pub(super) fn fill(values: &mut [f32], data: &TensorData) {
     match data.as_slice::<f32>() {
-        Ok(own) => values.extend_from_slice(own),
-        Err(_) => values.extend(data.iter::<f32>()),
+        Ok(own) => values.copy_from_slice(own),
+        Err(_) => {
+            let numbers = values.iter_mut().zip(data.iter::<f32>());
+            numbers.for_each(|(value, number)| *value = number);
+        }
     }
 }
 
 /// Makes gradients of the values again.
 struct Rebuilt<'a> {
-    wanted: Vec<bool>,
+    /// Where the gradients of parameters begin, by their number in the order of visits.
+    ranges: HashMap<usize, usize>,
     seen: HashSet<ParamId>,
     values: &'a [f32],
     grads: GradientsParams,
@@ -205,15 +273,16 @@ struct Rebuilt<'a> {
 impl ModuleVisitor for Rebuilt<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let index = self.seen.len();
-        if !self.seen.insert(param.id) || self.wanted.get(index) != Some(&true) {
+        if !self.seen.insert(param.id) {
             return;
         }
+        let Some(start) = self.ranges.get(&index) else {
+            return;
+        };
         let (value, device) = (param.val(), param.val().device().inner());
         let dims = value.dims();
-        let (own, rest) = self.values.split_at(dims.iter().product());
-        self.values = rest;
-        let data = TensorData::new(own.to_vec(), dims);
-        let grad = Tensor::<D>::from_data(data, &device);
+        let own = &self.values[*start..start + dims.iter().product::<usize>()];
+        let grad = Tensor::<D>::from_data(TensorData::new(own.to_vec(), dims), &device);
         self.grads.register(param.id, grad);
     }
 }

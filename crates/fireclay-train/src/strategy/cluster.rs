@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::time::Instant;
 
 use burn::optim::GradientsParams;
-use burn::tensor::{Bytes, Tensor};
+use burn::tensor::Tensor;
 use burn::train::{LearnerModel, TrainStep};
 use fireclay_kernels::is_flex;
 use fireclay_models::layers::draws::key;
@@ -20,7 +20,6 @@ use super::{TrainError, Trainable};
 use crate::cluster::{Exchange, Lost, Tree, Unlike, held, same, sum};
 use crate::cost::Phase;
 use crate::gradients::{add, scale};
-use crate::optim::{self, OptimizerRecordError};
 use crate::output::StepOutput;
 use crate::weights::{Kept, encode};
 
@@ -112,34 +111,6 @@ impl<M: Trainable> Session<M> {
         }
     }
 
-    /// Where each process has updated the parameters that it owns, all get those of the others.
-    pub(super) fn gather_parameters(&mut self) -> Result<(), TrainError> {
-        let Some(owners) = self.setup.owners.take() else {
-            return Ok(());
-        };
-        let (start, model) = (Instant::now(), self.model().clone());
-        let cluster = self.setup.cluster.as_mut().expect(CLUSTER);
-        let gathered = owners.gathered(&mut *cluster.exchange, model)?;
-        self.setup.owners = Some(owners);
-        self.map_model(|_, _| gathered);
-        self.setup.spent(Phase::Exchange, start);
-        Ok(())
-    }
-
-    /// What the optimizer remembers of all parameters. Where it is shared out, the first process alone gets it.
-    pub(super) fn optimizer_state(&mut self) -> Result<Vec<u8>, TrainError> {
-        let failed = |error: OptimizerRecordError| TrainError::Learner(error.to_string());
-        let own = optim::to_bytes(&self.setup.optimizer)
-            .map_err(failed)?
-            .to_vec();
-        let (Some(_), Some(cluster)) = (&self.setup.owners, &mut self.setup.cluster) else {
-            return Ok(own);
-        };
-        let all = cluster.exchange.collect(own)?.into_iter();
-        let all = all.map(Bytes::from_bytes_vec);
-        Ok(optim::joined(all, |_| true).map_err(failed)?.to_vec())
-    }
-
     /// Forward and backward of a micro-batch in its fixed parts, into `forward`.
     pub(super) fn forward_in_parts(
         &mut self,
@@ -165,7 +136,8 @@ impl<M: Trainable> Session<M> {
         let total = total_weight(&all);
         let factor = if total > 0.0 { 1.0 / total } else { 1.0 };
         let exchange = &mut *cluster.exchange;
-        let mean = sum(exchange, self.model(), grads, &holders, factor)?;
+        let (model, owners) = (self.model(), self.setup.owners.as_ref());
+        let mean = sum(exchange, (model, grads), &holders, factor, owners)?;
         cluster.stops = all.iter().any(|told| told.stops);
         let phase = match all.len() {
             1 => Phase::Compute,

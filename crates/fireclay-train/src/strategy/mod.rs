@@ -8,6 +8,7 @@ mod config;
 mod evaluation;
 mod fit;
 mod left;
+mod owned;
 mod saving;
 mod scaling;
 mod session;
