@@ -126,7 +126,7 @@ fn archives_are_fetched_when_they_are_needed_and_thrown_out_again() {
     let local = load(Webdataset, &here);
     assert_eq!(levels(&data.train), levels(&local.train));
     assert_eq!(classes(&data.train), classes(&local.train));
-    assert_eq!(data.preprocess.mean, local.preprocess.mean);
+    assert_eq!(data.preprocess.mean(), local.preprocess.mean());
     let hashes = data.hashes().unwrap();
     assert_eq!(hashes.len(), 13, "the archives and the manifest");
     assert!(bytes_in(&files.path("cache")) <= most);

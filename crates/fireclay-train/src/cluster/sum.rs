@@ -94,7 +94,7 @@ fn own_sums(
         add_up(&mut chunks, own + block.start..own + block.end, segments);
         chunks.truncate(block.len());
         chunks.iter_mut().for_each(|sum| *sum *= factor);
-        Ok(chunks)
+        Ok::<_, Lost>(chunks)
     };
     if most <= length {
         return block(values, 0..most);
