@@ -180,7 +180,9 @@ pub(crate) fn bytes(path: &str) -> u64 {
 
 /// Whether positions are rotations in a model of this `type`, so that its weights know no length.
 fn is_free(name: &Value) -> bool {
-    name == "llama" || name == "decoder"
+    ["llama", "decoder", "modernbert"]
+        .iter()
+        .any(|free| name == free)
 }
 
 /// Keys of a model's description for `transformers` that its weights do not say: the tokens that begin, end

@@ -1,6 +1,8 @@
 //! Masked language modelling on running text.
 
-use fireclay_data::{MaskedSplit, Masking, TextData, TokenSplit, Tokenizer};
+use fireclay_data::{
+    MaskedSplit, Masking, ReadOptions, TableFormat, TextData, TokenSplit, Tokenizer,
+};
 use fireclay_models::{EncoderConfig, EncoderModel, EncoderShape, Family};
 
 use super::dissected::{dissected, judged, known};
@@ -9,8 +11,10 @@ use super::prelude::*;
 use super::text::{self, Reads, Running, Texts};
 use crate::artifacts::{LANGUAGE, to_json};
 use crate::config::TextSource;
+use crate::embedding::{Embedder, Embedding};
 use crate::language::score;
 use crate::samples::MaskedSamples;
+use crate::start::encoder;
 use crate::task::{MaskedLm, MaskedLmConfig, MaskedObjective, MaskedScorer, MaskedTokens};
 use fireclay_train::run_folder::write_whole;
 
@@ -129,20 +133,10 @@ impl Workload for MaskedText {
     }
 
     fn open(base: Base) -> Result<Box<dyn Run>, RunError> {
-        lock::verified(&base.folder, &[TOKENIZER])?;
-        let tokenizer = Tokenizer::load(&base.folder.join(TOKENIZER))?;
-        let config = Self::table(base.config());
-        let (model, description) = config.load(&base.folder, &base.device)?;
-        let shape = description.shape;
-        let fits = shape.outputs.is_none() && tokenizer.vocabulary() <= shape.vocabulary;
-        belong_together(&base.folder, TOKENIZER, fits)?;
-        Ok(Box::new(MaskedRun {
-            base,
-            tokenizer,
-            vocabulary: shape.vocabulary,
-            context: description.config.context_length(),
-            model: MaskedLm { model },
-        }))
+        match base.is_run() {
+            true => Ok(Box::new(MaskedRun::trained(base)?)),
+            false => Ok(Box::new(MaskedRun::published(base)?)),
+        }
     }
 
     fn input_spec(config: &RunConfig, data: &TextData) -> InputSpec {
@@ -205,21 +199,99 @@ fn evaluate(
     Ok(score(model, samples, scorer, pass, device)?)
 }
 
-/// A finished run of a masked language model.
+/// A finished run of a masked language model, or an encoder of others.
 struct MaskedRun {
     base: Base,
     tokenizer: Tokenizer,
     vocabulary: usize,
     context: usize,
     model: MaskedLm,
+    head: Head,
+    embedding: Embedding,
+}
+
+/// What the files of an encoder have beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Head {
+    /// Logits of tokens.
+    Tokens,
+    /// Logits of classes.
+    Classes,
+    None,
 }
 
 impl MaskedRun {
-    fn no_rows(&self) -> RunError {
-        let run = self.base.folder.display();
-        RunError::Usage(format!(
-            "a masked language model answers nothing; start one that does from it: [model] pretrained = \"{run}\", [tokenizer] type = \"file\" with its tokenizer.json"
-        ))
+    fn trained(base: Base) -> Result<Self, RunError> {
+        lock::verified(&base.folder, &[TOKENIZER])?;
+        let tokenizer = Tokenizer::load(&base.folder.join(TOKENIZER))?;
+        let config = MaskedText::table(base.config());
+        let (model, description) = config.load(&base.folder, &base.device)?;
+        let shape = description.shape;
+        let fits = shape.outputs.is_none() && tokenizer.vocabulary() <= shape.vocabulary;
+        belong_together(&base.folder, TOKENIZER, fits)?;
+        let context = description.config.context_length();
+        Ok(Self {
+            tokenizer,
+            vocabulary: shape.vocabulary,
+            context,
+            model: MaskedLm { model },
+            head: Head::Tokens,
+            embedding: Embedding::usual(context),
+            base,
+        })
+    }
+
+    fn published(base: Base) -> Result<Self, RunError> {
+        let tokenizer = base.tokenizer()?.expect("checked: it has a tokenizer");
+        let config = MaskedText::table(base.config());
+        let ((model, description), is_whole) = encoder(config, &base.folder, &base.device)?;
+        let shape = description.shape;
+        let (known, run) = (tokenizer.vocabulary(), base.run.display());
+        if known > shape.vocabulary {
+            return Err(RunError::Usage(format!(
+                "{run} cannot be used: its tokenizer has {known} tokens, and its model {}",
+                shape.vocabulary
+            )));
+        }
+        let head = match shape.outputs {
+            Some(_) => Head::Classes,
+            None if is_whole => Head::Tokens,
+            None => Head::None,
+        };
+        let context = description.config.context_length();
+        Ok(Self {
+            tokenizer,
+            vocabulary: shape.vocabulary,
+            context,
+            model: MaskedLm { model },
+            head,
+            embedding: Embedding::of(&base.folder, context)?,
+            base,
+        })
+    }
+
+    fn embedder<'a>(&'a self, options: &'a dyn Fn(TableFormat) -> ReadOptions) -> Embedder<'a> {
+        Embedder {
+            run: self,
+            model: &self.model.model,
+            tokenizer: &self.tokenizer,
+            embedding: &self.embedding,
+            column: TEXT,
+            id: None,
+            format: TableFormat::Csv,
+            options,
+        }
+    }
+}
+
+/// The column of the texts that become vectors.
+const TEXT: &str = "text";
+
+fn options(format: TableFormat) -> ReadOptions {
+    ReadOptions {
+        is_settled: true,
+        wanted: vec![TEXT.to_owned()],
+        ..ReadOptions::new(format)
     }
 }
 
@@ -233,10 +305,17 @@ impl Run for MaskedRun {
     }
 
     fn schema(&self) -> InputSchema {
-        InputSchema::one("text", InputKind::Text { most: self.context })
+        let most = self.embedding.most();
+        InputSchema::one(TEXT, InputKind::Text { most })
     }
 
     fn evaluate(&self, on: On<'_>) -> Result<Evaluated, RunError> {
+        if self.head != Head::Tokens {
+            return Err(RunError::Usage(format!(
+                "{} has no head that predicts masked tokens; `predict` writes the vectors that it makes of texts",
+                self.base.run.display()
+            )));
+        }
         let config = self.base.config();
         let read = |path: &str| {
             let tokenizer = self.tokenizer.clone().without_start();
@@ -255,11 +334,24 @@ impl Run for MaskedRun {
         })
     }
 
-    fn answers(&self, _rows: &RecordBatch) -> Result<Answered, RunError> {
-        Err(self.no_rows())
+    fn answers(&self, rows: &RecordBatch) -> Result<Answered, RunError> {
+        self.embedder(&options).answers(rows)
     }
 
-    fn predict(&self, _job: &PredictJob<'_>) -> Result<Predicted, RunError> {
-        Err(self.no_rows())
+    /// Vectors of texts. Of a classifier its classes would be meant, whose names and thresholds no training here
+    /// has kept.
+    fn predict(&self, job: &PredictJob<'_>) -> Result<Predicted, RunError> {
+        if self.head == Head::Classes {
+            return Err(RunError::Usage(format!(
+                "{} classifies texts, and its classes are not answered here: start a training from it, by \
+                 model.pretrained; with --embeddings its encoder makes vectors of texts",
+                self.base.run.display()
+            )));
+        }
+        self.embed(job)
+    }
+
+    fn embed(&self, job: &PredictJob<'_>) -> Result<Predicted, RunError> {
+        self.embedder(&options).predict(job)
     }
 }

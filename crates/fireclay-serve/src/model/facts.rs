@@ -175,11 +175,8 @@ fn kind(run: &dyn Run) -> Result<Kind, String> {
         _ if run.meaning().is_some() => Ok(Kind::Rows),
         "seq2seq" => Ok(Kind::Translations),
         "masked_lm" => {
-            let empty = fireclay_data::arrow::array::RecordBatch::new_empty(
-                fireclay_data::arrow::datatypes::Schema::empty().into(),
-            );
-            let refused = run.answers(&empty).err().map(|error| error.to_string());
-            Err(refused.unwrap_or_default())
+            let message = "a masked language model is not served; `predict` writes the vectors that it makes of texts";
+            Err(message.into())
         }
         _ => {
             run.writer().map_err(|error| error.to_string())?;

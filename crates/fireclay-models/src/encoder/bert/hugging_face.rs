@@ -29,16 +29,7 @@ impl BertConfig {
         let Some(outputs) = shape.outputs else {
             return document("BertForMaskedLM", entries);
         };
-        // The number of outputs is that of their names.
-        let label = |output| format!("LABEL_{output}");
-        let names: Map<_, _> = (0..outputs)
-            .map(|output| (output.to_string(), label(output).into()))
-            .collect();
-        let numbers: Map<_, _> = (0..outputs)
-            .map(|output| (label(output), output.into()))
-            .collect();
-        entries.push(Entry::new("id2label", "outputs", names));
-        entries.push(Entry::new("label2id", "outputs", numbers));
+        entries.extend(labels(outputs));
         document(CLASSIFIER, entries)
     }
 
@@ -85,14 +76,29 @@ impl BertConfig {
         };
         let shape = EncoderShape {
             vocabulary: reader.count("vocab_size", 30_522),
-            outputs: classifies.then(|| outputs(reader)),
+            outputs: classifies.then(|| classes(reader)),
         };
         (config, shape)
     }
 }
 
+/// The names of so many outputs, by which `transformers` count them.
+pub(crate) fn labels(outputs: usize) -> [Entry; 2] {
+    let label = |output| format!("LABEL_{output}");
+    let names: Map<_, _> = (0..outputs)
+        .map(|output| (output.to_string(), label(output).into()))
+        .collect();
+    let numbers: Map<_, _> = (0..outputs)
+        .map(|output| (label(output), output.into()))
+        .collect();
+    [
+        Entry::new("id2label", "outputs", names),
+        Entry::new("label2id", "outputs", numbers),
+    ]
+}
+
 /// The number of classes, or else that of their names.
-fn outputs(reader: &mut Reader) -> usize {
+pub(crate) fn classes(reader: &mut Reader) -> usize {
     let names = match reader.section("id2label").len() {
         0 => 2,
         names => names,

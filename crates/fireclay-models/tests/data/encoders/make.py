@@ -1,0 +1,98 @@
+"""Writes the small models of transformers that the tests of the encoders are compared with, each in a folder of its
+own: config.json and model.safetensors as save_pretrained writes them, and io.safetensors with what the model answers.
+
+usage: python make.py FOLDER
+"""
+
+import sys
+from pathlib import Path
+
+import torch
+import transformers
+from safetensors.torch import save_file
+
+SIZES = dict(
+    vocab_size=61,
+    hidden_size=24,
+    intermediate_size=40,
+    num_hidden_layers=2,
+    num_attention_heads=4,
+    max_position_embeddings=32,
+    bos_token_id=None,
+    eos_token_id=None,
+    pad_token_id=0,
+)
+DISTIL = dict(dim=24, hidden_dim=40, n_layers=2, n_heads=4)
+MODERN = dict(num_hidden_layers=4, local_attention=6, cls_token_id=None, sep_token_id=None)
+
+MODELS = {
+    "roberta-masked": ("Roberta", "MaskedLM", dict(pad_token_id=1, hidden_act="gelu_new", layer_norm_eps=1e-5)),
+    "roberta-classes": ("Roberta", "SequenceClassification", dict(pad_token_id=2, type_vocab_size=1)),
+    "xlm-roberta-masked": ("XLMRoberta", "MaskedLM", dict(pad_token_id=1, type_vocab_size=1)),
+    "distilbert-masked": ("DistilBert", "MaskedLM", dict(activation="relu")),
+    "distilbert-classes": ("DistilBert", "SequenceClassification", dict(sinusoidal_pos_embds=True)),
+    "modernbert-masked": ("ModernBert", "MaskedLM", MODERN),
+    "modernbert-classes": ("ModernBert", "SequenceClassification", dict(MODERN, classifier_activation="silu")),
+    "modernbert-mean": (
+        "ModernBert",
+        "SequenceClassification",
+        dict(
+            MODERN,
+            classifier_pooling="mean",
+            layer_types=["sliding_attention", "full_attention", "full_attention", "sliding_attention"],
+            rope_parameters={
+                "full_attention": {"rope_type": "default", "rope_theta": 500.0},
+                "sliding_attention": {"rope_type": "default", "rope_theta": 50.0},
+            },
+        ),
+    ),
+}
+
+
+def build(kind, head, keys):
+    sizes = {**SIZES, **keys, "num_labels": 3}
+    if kind == "DistilBert":
+        sizes = {key: value for key, value in sizes.items() if key not in SIZES or key.endswith("_id")}
+        sizes |= DISTIL | {key: SIZES[key] for key in ["vocab_size", "max_position_embeddings"]}
+    if head == "MaskedLM":
+        del sizes["num_labels"]
+    model = getattr(transformers, f"{kind}For{head}")(getattr(transformers, f"{kind}Config")(**sizes))
+    model.set_attn_implementation("eager")
+    for name, weight in model.named_parameters():
+        if weight.dim() > 1:
+            weight.data.normal_(0, 0.25)
+        elif "norm" in name.lower() and name.endswith("weight"):
+            weight.data.normal_(1, 0.1)
+        else:
+            weight.data.normal_(0, 0.1)
+    return model.eval()
+
+
+def answers(model, head):
+    """Two texts, of which the second is shorter by five."""
+    padding = model.config.pad_token_id
+    ids = torch.randint(3, SIZES["vocab_size"], (2, 14))
+    mask = torch.ones_like(ids)
+    mask[1, 9:], ids[1, 9:] = 0, padding
+    labels = torch.tensor([2, 0])
+    if head == "MaskedLM":
+        labels = torch.where(torch.rand(ids.shape) < 0.4, ids, -100).masked_fill(mask == 0, -100)
+    out = model(ids, attention_mask=mask, labels=labels, output_hidden_states=True)
+    out.loss.backward()
+    last = model.base_model(ids, attention_mask=mask).last_hidden_state
+    tensors = {"input_ids": ids, "attention_mask": mask, "labels": labels}
+    tensors |= {"logits": out.logits, "hidden": last, "loss": out.loss.reshape(1)}
+    gradients = {name: weight.grad for name, weight in model.named_parameters() if weight.grad is not None}
+    tensors |= {f"gradient.{name}": gradient.norm().reshape(1) for name, gradient in gradients.items()}
+    return {name: x.detach().contiguous().clone() for name, x in tensors.items()}
+
+
+torch.set_num_threads(1)
+for name, (kind, head, keys) in MODELS.items():
+    torch.manual_seed(7)
+    model = build(kind, head, keys)
+    found = answers(model, head)
+    folder = Path(sys.argv[1]) / name
+    model.save_pretrained(folder)
+    save_file(found, folder / "io.safetensors")
+    print(name, sum(weight.numel() for weight in model.parameters()))
