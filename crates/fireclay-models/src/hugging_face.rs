@@ -10,7 +10,7 @@ mod reader;
 
 use serde_json::{Map, Value};
 
-pub(crate) use entry::{Entry, document};
+pub(crate) use entry::{Entry, document, labels};
 pub use error::HuggingFaceError;
 pub(crate) use reader::Reader;
 

@@ -2,6 +2,7 @@
 
 pub mod cnn;
 pub mod convnext;
+mod hugging_face;
 pub mod lenet;
 pub mod mobilenet_v3;
 pub mod resnet;

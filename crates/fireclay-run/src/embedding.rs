@@ -167,7 +167,6 @@ impl Embedder<'_> {
         Ok(Answered { answers, cut })
     }
 
-    /// Blanks around a text are no part of it, as in the library.
     fn encode(&self, rows: &RecordBatch) -> Result<(Vec<Vec<u32>>, usize), DataError> {
         let Embedding {
             most,
@@ -177,10 +176,15 @@ impl Embedder<'_> {
         } = self.embedding;
         let cells = (rows, self.column);
         encode_cells(self.tokenizer, cells, *most, |text| {
+            let small = |text: &str| {
+                text.chars()
+                    .flat_map(char::to_lowercase)
+                    .collect::<String>()
+            };
             match (*lowercase, prompt.is_empty()) {
-                (false, true) => text.trim().into(),
-                (true, _) => format!("{prompt}{text}").trim().to_lowercase().into(),
-                (false, false) => format!("{prompt}{text}").trim().to_owned().into(),
+                (false, true) => text.into(),
+                (true, _) => small(&format!("{prompt}{text}")).into(),
+                (false, false) => format!("{prompt}{text}").into(),
             }
         })
     }

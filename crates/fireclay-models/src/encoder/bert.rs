@@ -33,7 +33,6 @@ use crate::layers::tokens::{STD, embedding, look_up, tied_head};
 use crate::shape::EncoderShape;
 use block::Block;
 pub use config::{BertConfig, BertSize};
-pub(crate) use hugging_face::{classes, labels};
 pub(crate) use parts::{Parts, Pooling};
 
 /// The module that [`BertConfig`], [`RobertaConfig`](crate::RobertaConfig) and

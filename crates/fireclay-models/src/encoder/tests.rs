@@ -45,7 +45,7 @@ fn described(json: &Map<String, Value>) -> Result<ModelDescription<EncoderConfig
     let bytes = serde_json::to_vec(json).unwrap();
     match HuggingFaceModel::read(&bytes).map_err(|error| error.to_string())? {
         HuggingFaceModel::Encoder(model) => Ok(model),
-        HuggingFaceModel::Language(_) => Err("a decoder".into()),
+        other => Err(format!("{other:?}")),
     }
 }
 

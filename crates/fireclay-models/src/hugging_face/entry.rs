@@ -110,3 +110,18 @@ pub(crate) fn document(class: &str, entries: Vec<Entry>) -> Option<Value> {
     }
     Some(document.into())
 }
+
+/// The names of so many outputs, by which `transformers` count them.
+pub(crate) fn labels(outputs: usize) -> [Entry; 2] {
+    let label = |output| format!("LABEL_{output}");
+    let names: Map<_, _> = (0..outputs)
+        .map(|output| (output.to_string(), label(output).into()))
+        .collect();
+    let numbers: Map<_, _> = (0..outputs)
+        .map(|output| (label(output), output.into()))
+        .collect();
+    [
+        Entry::new("id2label", "outputs", names),
+        Entry::new("label2id", "outputs", numbers),
+    ]
+}

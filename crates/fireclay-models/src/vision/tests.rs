@@ -1,3 +1,5 @@
+mod hub;
+
 use burn::module::Module;
 use burn::tensor::Device;
 

@@ -11,6 +11,7 @@
 //! `VisionTransformer`.
 
 mod config;
+mod hugging_face;
 mod names;
 
 use burn::module::{Module, Param};
@@ -126,7 +127,7 @@ impl Encoder {
             pos_embedding,
             dropout: init.dropout(config.dropout),
             layers,
-            ln: init.layer_norm_with(hidden, EPSILON),
+            ln: init.layer_norm_with(hidden, config.norm_eps),
         }
     }
 
@@ -157,9 +158,9 @@ impl Block {
     fn new(config: &VitConfig, drop_path: f64, init: &mut Init) -> Self {
         let sizes = config.sizes();
         Self {
-            ln_1: init.layer_norm_with(sizes.hidden, EPSILON),
+            ln_1: init.layer_norm_with(sizes.hidden, config.norm_eps),
             self_attention: Attention::new(&sizes, init),
-            ln_2: init.layer_norm_with(sizes.hidden, EPSILON),
+            ln_2: init.layer_norm_with(sizes.hidden, config.norm_eps),
             mlp: Mlp::new(&sizes, config.dropout, init),
             dropout: init.dropout(config.dropout),
             drop_path: init.drop_path(drop_path),
@@ -247,8 +248,6 @@ impl Mlp {
         self.dropout.forward(self.linear_2.forward(x))
     }
 }
-
-const EPSILON: f64 = 1e-6;
 
 #[cfg(test)]
 mod tests;

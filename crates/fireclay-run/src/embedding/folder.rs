@@ -105,10 +105,7 @@ fn pooling_of(json: &Map<String, Value>) -> Result<Pooling, String> {
         key.starts_with("pooling_mode_") && **value == Value::Bool(true)
     };
     let chosen = json.iter().filter(is_chosen).map(|(key, _)| &**key);
-    // The library's own default.
-    const MEAN: &str = FLAGS[1].0;
-    let mean = (!json.contains_key(MEAN)).then_some(MEAN);
-    let chosen: Vec<&str> = chosen.chain(mean).collect();
+    let chosen: Vec<&str> = chosen.collect();
     let (names, known): (Vec<&str>, _) = match json.get("pooling_mode") {
         Some(Value::String(name)) => (vec![name], &POOLINGS),
         Some(Value::Array(names)) => {
@@ -116,6 +113,8 @@ fn pooling_of(json: &Map<String, Value>) -> Result<Pooling, String> {
             (names.collect(), &POOLINGS)
         }
         Some(other) => return Err(format!("its pooling_mode is {other}, which is no name")),
+        // The library's own default.
+        None if chosen.is_empty() => (vec!["mean"], &POOLINGS),
         None => (chosen, &FLAGS),
     };
     let find = |wanted: &str| known.iter().find(|(name, _)| *name == wanted);

@@ -1,22 +1,21 @@
 //! Masked language modelling on running text.
 
-use fireclay_data::{
-    MaskedSplit, Masking, ReadOptions, TableFormat, TextData, TokenSplit, Tokenizer,
-};
+mod run;
+
+use fireclay_data::{MaskedSplit, Masking, TextData, TokenSplit, Tokenizer};
 use fireclay_models::{EncoderConfig, EncoderModel, EncoderShape, Family};
 
 use super::dissected::{dissected, judged, known};
 use super::labelled_text::blank_text;
 use super::prelude::*;
-use super::text::{self, Reads, Running, Texts};
+use super::text::{self, Running, Texts};
 use crate::artifacts::{LANGUAGE, to_json};
 use crate::config::TextSource;
-use crate::embedding::{Embedder, Embedding};
 use crate::language::score;
 use crate::samples::MaskedSamples;
-use crate::start::encoder;
 use crate::task::{MaskedLm, MaskedLmConfig, MaskedObjective, MaskedScorer, MaskedTokens};
 use fireclay_train::run_folder::write_whole;
+use run::MaskedRun;
 
 /// The workload.
 pub struct MaskedText;
@@ -197,161 +196,4 @@ fn evaluate(
 ) -> Result<Report, RunError> {
     let (scorer, pass) = (MaskedScorer::default(), pass::<MaskedSamples>(config));
     Ok(score(model, samples, scorer, pass, device)?)
-}
-
-/// A finished run of a masked language model, or an encoder of others.
-struct MaskedRun {
-    base: Base,
-    tokenizer: Tokenizer,
-    vocabulary: usize,
-    context: usize,
-    model: MaskedLm,
-    head: Head,
-    embedding: Embedding,
-}
-
-/// What the files of an encoder have beside it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Head {
-    /// Logits of tokens.
-    Tokens,
-    /// Logits of classes.
-    Classes,
-    None,
-}
-
-impl MaskedRun {
-    fn trained(base: Base) -> Result<Self, RunError> {
-        lock::verified(&base.folder, &[TOKENIZER])?;
-        let tokenizer = Tokenizer::load(&base.folder.join(TOKENIZER))?;
-        let config = MaskedText::table(base.config());
-        let (model, description) = config.load(&base.folder, &base.device)?;
-        let shape = description.shape;
-        let fits = shape.outputs.is_none() && tokenizer.vocabulary() <= shape.vocabulary;
-        belong_together(&base.folder, TOKENIZER, fits)?;
-        let context = description.config.context_length();
-        Ok(Self {
-            tokenizer,
-            vocabulary: shape.vocabulary,
-            context,
-            model: MaskedLm { model },
-            head: Head::Tokens,
-            embedding: Embedding::usual(context),
-            base,
-        })
-    }
-
-    fn published(base: Base) -> Result<Self, RunError> {
-        let tokenizer = base.tokenizer()?.expect("checked: it has a tokenizer");
-        let config = MaskedText::table(base.config());
-        let ((model, description), is_whole) = encoder(config, &base.folder, &base.device)?;
-        let shape = description.shape;
-        let (known, run) = (tokenizer.vocabulary(), base.run.display());
-        if known > shape.vocabulary {
-            return Err(RunError::Usage(format!(
-                "{run} cannot be used: its tokenizer has {known} tokens, and its model {}",
-                shape.vocabulary
-            )));
-        }
-        let head = match shape.outputs {
-            Some(_) => Head::Classes,
-            None if is_whole => Head::Tokens,
-            None => Head::None,
-        };
-        let context = description.config.context_length();
-        Ok(Self {
-            tokenizer,
-            vocabulary: shape.vocabulary,
-            context,
-            model: MaskedLm { model },
-            head,
-            embedding: Embedding::of(&base.folder, context)?,
-            base,
-        })
-    }
-
-    fn embedder<'a>(&'a self, options: &'a dyn Fn(TableFormat) -> ReadOptions) -> Embedder<'a> {
-        Embedder {
-            run: self,
-            model: &self.model.model,
-            tokenizer: &self.tokenizer,
-            embedding: &self.embedding,
-            column: TEXT,
-            id: None,
-            format: TableFormat::Csv,
-            options,
-        }
-    }
-}
-
-/// The column of the texts that become vectors.
-const TEXT: &str = "text";
-
-fn options(format: TableFormat) -> ReadOptions {
-    ReadOptions {
-        is_settled: true,
-        wanted: vec![TEXT.to_owned()],
-        ..ReadOptions::new(format)
-    }
-}
-
-impl Run for MaskedRun {
-    fn merged(&self) -> Result<Vec<(&'static str, Vec<u8>)>, RunError> {
-        merged(self.base())
-    }
-
-    fn base(&self) -> &Base {
-        &self.base
-    }
-
-    fn schema(&self) -> InputSchema {
-        let most = self.embedding.most();
-        InputSchema::one(TEXT, InputKind::Text { most })
-    }
-
-    fn evaluate(&self, on: On<'_>) -> Result<Evaluated, RunError> {
-        if self.head != Head::Tokens {
-            return Err(RunError::Usage(format!(
-                "{} has no head that predicts masked tokens; `predict` writes the vectors that it makes of texts",
-                self.base.run.display()
-            )));
-        }
-        let config = self.base.config();
-        let read = |path: &str| {
-            let tokenizer = self.tokenizer.clone().without_start();
-            let reads = Reads {
-                tokenizer: Some(&tokenizer),
-                vocabulary: self.vocabulary,
-                context: self.tokenizer.room(self.context)?,
-            };
-            let (windows, notes) = Running::windows(config, path, &reads)?;
-            let masking = masking(config, Some(&self.tokenizer))?;
-            let split = MaskedSplit::new(windows, masking, None);
-            Ok((MaskedSamples::new(Some(split)), notes))
-        };
-        evaluate_on::<MaskedText>(&self.base, on, read, |samples| {
-            evaluate(config, &self.model, samples, &self.base.device)
-        })
-    }
-
-    fn answers(&self, rows: &RecordBatch) -> Result<Answered, RunError> {
-        self.embedder(&options).answers(rows)
-    }
-
-    /// Vectors of texts. Of a classifier its classes would be meant, whose names and thresholds no training here
-    /// has kept.
-    fn predict(&self, job: &PredictJob<'_>) -> Result<Predicted, RunError> {
-        if self.head == Head::Classes {
-            return Err(RunError::Usage(format!(
-                "{} classifies texts, and its classes are not answered here: start a training from it, by \
-                 model.pretrained; with --embeddings its encoder makes vectors of texts",
-                self.base.run.display()
-            )));
-        }
-        self.embed(job)
-    }
-
-    fn embed(&self, job: &PredictJob<'_>) -> Result<Predicted, RunError> {
-        self.embedder(&options).predict(job)
-    }
 }

@@ -1,10 +1,10 @@
 //! The model in the words of Hugging Face's `BertConfig`.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::config::BertConfig;
 use crate::family::Architecture;
-use crate::hugging_face::{Entry, HuggingFaceClass, Reader, document};
+use crate::hugging_face::{Entry, HuggingFaceClass, Reader, document, labels};
 use crate::layers::activation::Activation;
 use crate::shape::EncoderShape;
 
@@ -76,32 +76,8 @@ impl BertConfig {
         };
         let shape = EncoderShape {
             vocabulary: reader.count("vocab_size", 30_522),
-            outputs: classifies.then(|| classes(reader)),
+            outputs: classifies.then(|| reader.classes()),
         };
         (config, shape)
     }
-}
-
-/// The names of so many outputs, by which `transformers` count them.
-pub(crate) fn labels(outputs: usize) -> [Entry; 2] {
-    let label = |output| format!("LABEL_{output}");
-    let names: Map<_, _> = (0..outputs)
-        .map(|output| (output.to_string(), label(output).into()))
-        .collect();
-    let numbers: Map<_, _> = (0..outputs)
-        .map(|output| (label(output), output.into()))
-        .collect();
-    [
-        Entry::new("id2label", "outputs", names),
-        Entry::new("label2id", "outputs", numbers),
-    ]
-}
-
-/// The number of classes, or else that of their names.
-pub(crate) fn classes(reader: &mut Reader) -> usize {
-    let names = match reader.section("id2label").len() {
-        0 => 2,
-        names => names,
-    };
-    reader.count("num_labels", names)
 }

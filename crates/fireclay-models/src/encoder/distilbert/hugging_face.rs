@@ -3,8 +3,7 @@
 use serde_json::Value;
 
 use super::DistilbertConfig;
-use crate::encoder::bert::{classes, labels};
-use crate::hugging_face::{Entry, HuggingFaceClass, Reader, document};
+use crate::hugging_face::{Entry, HuggingFaceClass, Reader, document, labels};
 use crate::layers::activation::Activation;
 use crate::shape::EncoderShape;
 
@@ -74,7 +73,7 @@ impl DistilbertConfig {
         };
         let shape = EncoderShape {
             vocabulary: reader.count("vocab_size", 30_522),
-            outputs: classifies.then(|| classes(reader)),
+            outputs: classifies.then(|| reader.classes()),
         };
         (config, shape)
     }

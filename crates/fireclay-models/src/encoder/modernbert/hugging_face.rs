@@ -3,8 +3,7 @@
 use serde_json::{Value, json};
 
 use super::config::{ModernbertConfig, TokenPooling};
-use crate::encoder::bert::{classes, labels};
-use crate::hugging_face::{Entry, HuggingFaceClass, Reader, document};
+use crate::hugging_face::{Entry, HuggingFaceClass, Reader, document, labels};
 use crate::language::decoder::{Known, Turning};
 use crate::layers::activation::Activation;
 use crate::limits::MOST_LAYERS;
@@ -135,7 +134,7 @@ impl ModernbertConfig {
         config.check_derived(reader);
         let shape = EncoderShape {
             vocabulary: reader.count("vocab_size", 50_368),
-            outputs: classifies.then(|| classes(reader)),
+            outputs: classifies.then(|| reader.classes()),
         };
         (config, shape)
     }

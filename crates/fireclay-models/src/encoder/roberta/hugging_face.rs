@@ -4,8 +4,7 @@
 use serde_json::Value;
 
 use super::RobertaConfig;
-use crate::encoder::bert::{classes, labels};
-use crate::hugging_face::{Entry, HuggingFaceClass, Reader, document};
+use crate::hugging_face::{Entry, HuggingFaceClass, Reader, document, labels};
 use crate::layers::activation::Activation;
 use crate::shape::EncoderShape;
 
@@ -103,7 +102,7 @@ impl RobertaConfig {
         };
         let shape = EncoderShape {
             vocabulary: reader.count("vocab_size", 50_265),
-            outputs: classifies.then(|| classes(reader)),
+            outputs: classifies.then(|| reader.classes()),
         };
         (config, shape)
     }

@@ -91,7 +91,7 @@ const KNOWN: &[(&[&str], &str)] = &[
     ),
     (
         &["vit.encoder.layer."],
-        "a ViT in the names of Hugging Face's transformers; those of timm and torchvision are read",
+        "a ViT (type = \"vit\") in the names of Hugging Face's transformers",
     ),
     (
         &["attention.self.query.", "LayerNorm"],
@@ -99,11 +99,11 @@ const KNOWN: &[(&[&str], &str)] = &[
     ),
     (
         &["resnet.encoder.stages."],
-        "a ResNet in the names of Hugging Face's transformers; those of timm and torchvision are read",
+        "a ResNet (type = \"resnet\") in the names of Hugging Face's transformers",
     ),
     (
         &["convnext.encoder."],
-        "a ConvNeXt in the names of Hugging Face's transformers; those of timm and torchvision are read",
+        "a ConvNeXt (type = \"convnext\") in the names of Hugging Face's transformers",
     ),
     (
         &["encoder.layers.encoder_layer_"],

@@ -5,10 +5,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::hugging_face::VIT;
 use super::{Vit, names};
 use crate::family::{Architecture, Layered};
+use crate::hugging_face::HuggingFaceClass;
 use crate::init::Init;
-use crate::limits::{check, check_heads, check_layers, check_least_one, check_rate};
+use crate::limits::{
+    check, check_heads, check_layers, check_least_one, check_positive, check_rate,
+};
 use crate::shape::ImageShape;
 
 /// A Vision Transformer.
@@ -37,7 +41,17 @@ pub struct VitConfig {
     /// The probability of leaving out the last block's branches while training, in [0, 1); the
     /// earlier blocks' probabilities rise evenly from 0.
     pub drop_path_rate: f64,
+    /// The number that each norm adds to the variance: 1e-6, or of many models of transformers 1e-12.
+    #[serde(skip_serializing_if = "is_usual")]
+    pub norm_eps: f64,
 }
+
+fn is_usual(norm_eps: &f64) -> bool {
+    *norm_eps == USUAL_EPS
+}
+
+/// That of torchvision and timm.
+const USUAL_EPS: f64 = 1e-6;
 
 /// A published size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -82,6 +96,7 @@ impl Architecture for VitConfig {
         problems.extend(check_heads(sizes.heads, sizes.hidden, key));
         problems.extend(check_rate("dropout", self.dropout));
         problems.extend(check_rate("drop_path_rate", self.drop_path_rate));
+        problems.extend(check_positive("norm_eps", self.norm_eps));
         problems
     }
 
@@ -110,6 +125,10 @@ impl Architecture for VitConfig {
     fn torch_name(&self, path: String) -> String {
         names::torch_name(&path)
     }
+
+    fn hugging_face_class() -> Option<HuggingFaceClass<Self, ImageShape>> {
+        Some(VIT)
+    }
 }
 
 impl Layered for VitConfig {
@@ -135,7 +154,10 @@ impl Layered for VitConfig {
     }
 
     fn canonical_name(&self, name: &str) -> Option<String> {
-        Some(names::canonical_name(name).unwrap_or_else(|| name.to_string()))
+        match names::is_no_part(name) {
+            true => None,
+            false => Some(names::canonical_name(name).unwrap_or_else(|| name.to_string())),
+        }
     }
 
     fn positions(&self, shape: &ImageShape, name: &str) -> Option<[usize; 2]> {
@@ -143,7 +165,10 @@ impl Layered for VitConfig {
     }
 
     fn hidden_values(&self) -> Vec<(&'static str, Value)> {
-        vec![("heads", json!(self.sizes().heads))]
+        vec![
+            ("heads", json!(self.sizes().heads)),
+            ("norm_eps", json!(self.norm_eps)),
+        ]
     }
 
     /// CLIP's and others' that share the names have another activation, or turn their tokens.
@@ -192,6 +217,7 @@ impl Default for VitConfig {
             mlp: None,
             dropout: 0.0,
             drop_path_rate: 0.0,
+            norm_eps: USUAL_EPS,
         }
     }
 }

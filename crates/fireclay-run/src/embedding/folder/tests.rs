@@ -102,7 +102,7 @@ fn what_is_not_done_here_is_refused() {
     refused(&[(MODULES, json!({}))], "no list");
     refused(&[(MODULES, json!([]))], MODULES);
     for (json, words) in [
-        (json!({"pooling_mode_mean_tokens": false}), "names no way"),
+        (json!({"pooling_mode": []}), "names no way"),
         (
             json!({"pooling_mode_lasttoken": true, "pooling_mode_mean_tokens": false}),
             "lasttoken",
