@@ -13,9 +13,11 @@ use crate::io::pretrained::{PretrainedOptions, load_pretrained};
 use crate::io::weights::ModelDescription;
 use crate::reference::{self, assert_close, read};
 
-const MODELS: [&str; 5] = [
+const MODELS: [&str; 7] = [
     "vit",
     "vit-loose",
+    "deit",
+    "dinov2",
     "resnet-basic",
     "resnet-bottleneck",
     "convnext",
@@ -115,6 +117,13 @@ fn what_no_model_for_images_here_can_is_refused_by_its_key() {
         ("vit", "image_size", json!("large")),
         ("vit", "layer_norm_eps", json!(-1)),
         ("vit", "architectures", json!(["ViTForMaskedImageModeling"])),
+        (
+            "deit",
+            "architectures",
+            json!(["DeiTForImageClassification"]),
+        ),
+        ("dinov2", "use_swiglu_ffn", json!(true)),
+        ("dinov2", "layerscale_value", json!(0)),
         ("resnet-basic", "hidden_act", json!("gelu")),
         ("resnet-basic", "downsample_in_first_stage", json!(true)),
         ("resnet-bottleneck", "downsample_in_bottleneck", json!(true)),

@@ -44,6 +44,41 @@ pub struct VitConfig {
     /// The number that each norm adds to the variance: 1e-6, or of many models of transformers 1e-12.
     #[serde(skip_serializing_if = "is_usual")]
     pub norm_eps: f64,
+    /// What each branch is multiplied by at first, feature by feature, as in DINOv2 (1.0); by default
+    /// branches are not scaled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layer_scale: Option<f64>,
+    /// What the head reads of an image.
+    #[serde(skip_serializing_if = "VitReads::is_class")]
+    pub reads: VitReads,
+}
+
+/// What the head reads of the tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum VitReads {
+    /// The class token.
+    #[default]
+    Class,
+    /// The class token beside the mean of the patches, as DINOv2.
+    ClassAndMean,
+    /// The class token and one that learned from a teacher, each by a head of its own, as the distilled
+    /// DeiT.
+    Distilled,
+}
+
+impl VitReads {
+    fn is_class(&self) -> bool {
+        *self == Self::Class
+    }
+
+    /// The tokens before the patches.
+    pub(super) fn first_patch(self) -> usize {
+        match self {
+            Self::Class | Self::ClassAndMean => 1,
+            Self::Distilled => 2,
+        }
+    }
 }
 
 fn is_usual(norm_eps: &f64) -> bool {
@@ -97,6 +132,8 @@ impl Architecture for VitConfig {
         problems.extend(check_rate("dropout", self.dropout));
         problems.extend(check_rate("drop_path_rate", self.drop_path_rate));
         problems.extend(check_positive("norm_eps", self.norm_eps));
+        let first = self.layer_scale.unwrap_or(1.0);
+        problems.extend(check_positive("layer_scale", first));
         problems
     }
 
@@ -143,7 +180,9 @@ impl Layered for VitConfig {
     fn layer_of(&self, name: &str) -> Option<usize> {
         let parts: Vec<_> = name.split('.').collect();
         match parts[..] {
-            ["class_token"] | ["conv_proj", _] | ["encoder", "pos_embedding"] => Some(0),
+            ["class_token" | "dist_token"] | ["conv_proj", _] | ["encoder", "pos_embedding"] => {
+                Some(0)
+            }
             ["encoder", "layers", block, ..] => {
                 let index: usize = block.strip_prefix("encoder_layer_")?.parse().ok()?;
                 index.checked_add(1)
@@ -218,6 +257,8 @@ impl Default for VitConfig {
             dropout: 0.0,
             drop_path_rate: 0.0,
             norm_eps: USUAL_EPS,
+            layer_scale: None,
+            reads: VitReads::Class,
         }
     }
 }

@@ -9,12 +9,19 @@ pub(super) fn torch_name(path: &str) -> String {
         .replace(".mlp.linear_1.", ".mlp.0.")
         .replace(".mlp.linear_2.", ".mlp.3.")
         .replace("heads.", "heads.head.")
+        .replace("heads_dist.", "heads.head.dist.")
 }
+
+/// What the names of transformers begin with, by class.
+const STARTS: [&str; 3] = ["vit", "deit", "dinov2"];
 
 /// Whether a tensor of transformers' is none of a classifier: the pooler of a model without one, and what stands for
 /// patches that are hidden.
 pub(super) fn is_no_part(name: &str) -> bool {
-    let name = name.strip_prefix("vit.").unwrap_or(name);
+    let start = STARTS
+        .iter()
+        .find_map(|start| name.strip_prefix(start)?.strip_prefix('.'));
+    let name = start.unwrap_or(name);
     name.starts_with("pooler.") || name == "embeddings.mask_token"
 }
 
@@ -22,7 +29,11 @@ pub(super) fn is_no_part(name: &str) -> bool {
 pub(super) fn canonical_name(name: &str) -> Option<String> {
     let parts: Vec<_> = name.split('.').collect();
     Some(match parts[..] {
-        ["vit", ref rest @ ..] => return of_transformers(rest),
+        [start, ref rest @ ..] if STARTS.contains(&start) => return of_transformers(rest),
+        ["cls_classifier", kind] => format!("heads.head.{kind}"),
+        ["distillation_classifier", kind] | ["head_dist", kind] => {
+            format!("heads.head.dist.{kind}")
+        }
         ["embeddings" | "encoder" | "layers" | "layernorm", ..]
             if of_transformers(&parts).is_some() =>
         {
@@ -42,6 +53,8 @@ pub(super) fn canonical_name(name: &str) -> Option<String> {
                 ["norm2", kind] => format!("ln_2.{kind}"),
                 ["mlp", "fc1", kind] => format!("mlp.0.{kind}"),
                 ["mlp", "fc2", kind] => format!("mlp.3.{kind}"),
+                ["ls1", "gamma"] => "ls_1".to_string(),
+                ["ls2", "gamma"] => "ls_2".to_string(),
                 _ => return None,
             };
             format!("encoder.layers.encoder_layer_{block}.{rest}")
@@ -61,6 +74,7 @@ pub(super) fn canonical_name(name: &str) -> Option<String> {
 fn of_transformers(parts: &[&str]) -> Option<String> {
     Some(match *parts {
         ["embeddings", "cls_token"] => "class_token".to_string(),
+        ["embeddings", "distillation_token"] => "dist_token".to_string(),
         ["embeddings", "position_embeddings"] => "encoder.pos_embedding".to_string(),
         ["embeddings", "patch_embeddings", "projection", kind] => format!("conv_proj.{kind}"),
         ["layernorm", kind] => format!("encoder.ln.{kind}"),
@@ -82,8 +96,10 @@ fn of_block(parts: &[&str]) -> Option<String> {
         ["attention", "output", "dense", kind] | ["attention", "o_proj", kind] => {
             format!("self_attention.out_proj.{kind}")
         }
-        ["layernorm_before", kind] => format!("ln_1.{kind}"),
-        ["layernorm_after", kind] => format!("ln_2.{kind}"),
+        ["layernorm_before" | "norm1", kind] => format!("ln_1.{kind}"),
+        ["layernorm_after" | "norm2", kind] => format!("ln_2.{kind}"),
+        ["layer_scale1", "lambda1"] => "ls_1".to_string(),
+        ["layer_scale2", "lambda1"] => "ls_2".to_string(),
         ["intermediate", "dense", kind] | ["mlp", "fc1", kind] => format!("mlp.0.{kind}"),
         ["output", "dense", kind] | ["mlp", "fc2", kind] => format!("mlp.3.{kind}"),
         _ => return None,

@@ -15,6 +15,8 @@ VIT = dict(hidden_size=24, num_hidden_layers=2, num_attention_heads=4, intermedi
 MODELS = {
     "vit": ("ViT", VIT),
     "vit-loose": ("ViT", dict(VIT, image_size=[32, 48], layer_norm_eps=1e-2)),
+    "deit": ("DeiT", VIT),
+    "dinov2": ("Dinov2", {key: value for key, value in VIT.items() if key != "intermediate_size"} | dict(mlp_ratio=2)),
     "resnet-basic": ("ResNet", dict(embedding_size=6, hidden_sizes=[6, 12, 24], depths=[2, 1, 1], layer_type="basic")),
     "resnet-bottleneck": ("ResNet", dict(embedding_size=4, hidden_sizes=[16, 32, 64, 128], depths=[1, 1, 2, 1])),
     "convnext": ("ConvNext", dict(hidden_sizes=[8, 16, 24, 32], depths=[1, 1, 2, 1], image_size=64, layer_norm_eps=1e-2)),
@@ -23,7 +25,8 @@ MODELS = {
 
 def build(kind, keys):
     config = getattr(transformers, f"{kind}Config")(**keys, num_labels=5)
-    model = getattr(transformers, f"{kind}ForImageClassification")(config)
+    teacher = "WithTeacher" if kind == "DeiT" else ""
+    model = getattr(transformers, f"{kind}ForImageClassification{teacher}")(config)
     for name, weight in [*model.named_parameters(), *model.named_buffers()]:
         if "num_batches" in name:
             continue
