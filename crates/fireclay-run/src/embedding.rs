@@ -110,7 +110,7 @@ impl Embedding {
             Pooling::Mean => (x * real.clone()).sum_dim(1) / real.sum_dim(1),
             Pooling::RootMean => (x * real.clone()).sum_dim(1) / real.sum_dim(1).sqrt(),
             Pooling::Max => {
-                let padding = mask.bool_not().unsqueeze_dim(2).expand(x.dims());
+                let padding = mask.bool_not().unsqueeze_dim::<3>(2).expand(x.dims());
                 x.mask_fill(padding, f32::NEG_INFINITY).max_dim(1)
             }
         }; // [texts, 1, width]

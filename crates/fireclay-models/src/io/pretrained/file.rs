@@ -1,5 +1,7 @@
 //! The tensors of a file, whatever wrote it, not yet read.
 
+mod joined;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 use std::path::Path;
@@ -13,11 +15,12 @@ use serde::Deserialize;
 
 use super::description::LARGEST_HEADER;
 use super::seems::seems;
-use crate::family::{Pretrainable, part_of};
+use crate::family::Pretrainable;
 use crate::io::gguf;
 use crate::io::guard::{self, caught};
 use crate::io::tensors::TensorProblem;
 use crate::io::weights::{WeightsError, damaged, float, io_error};
+use joined::join;
 
 /// One tensor of a file.
 pub struct Stored {
@@ -130,43 +133,6 @@ impl Stored {
         let wrong = || WeightsError::Damaged(format!("{} cannot be read", self.name));
         let dtype = self.dtype.ok_or_else(wrong)?;
         TensorData::try_from_bytes_vec(bytes, self.shape.clone(), dtype).map_err(|_| wrong())
-    }
-}
-
-/// Makes one tensor of its parts, where all are there and alike but for their rows.
-fn join(found: &mut BTreeMap<String, Stored>) {
-    let begins = |name: &String| {
-        let (whole, rest) = name.split_once("[0/")?;
-        Some((
-            whole.to_owned(),
-            rest.strip_suffix(']')?.parse::<usize>().ok()?,
-        ))
-    };
-    let wholes: Vec<_> = found.keys().filter_map(begins).collect();
-    for (whole, count) in wholes {
-        let names: Vec<_> = (0..count)
-            .map(|part| part_of(&whole, part, count))
-            .collect();
-        let parts: Vec<_> = names.iter().filter_map(|name| found.get(name)).collect();
-        let alike = |part: &&Stored| {
-            part.dtype == parts[0].dtype
-                && !part.shape.is_empty()
-                && part.shape.get(1..) == parts[0].shape.get(1..)
-        };
-        if parts.len() < count || !parts.iter().all(alike) || found.contains_key(&whole) {
-            continue;
-        }
-        let rows = parts.iter().map(|part| part.shape[0]).sum();
-        let parts: Vec<_> = names.iter().filter_map(|name| found.remove(name)).collect();
-        let joined = Stored {
-            name: parts[0].name.clone(),
-            shape: [&[rows], &parts[0].shape[1..]].concat(),
-            dtype: parts[0].dtype,
-            type_name: parts[0].type_name.clone(),
-            renamed: true,
-            source: Payload::Joined(parts),
-        };
-        found.insert(whole, joined);
     }
 }
 

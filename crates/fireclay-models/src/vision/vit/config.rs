@@ -213,7 +213,9 @@ impl Layered for VitConfig {
     /// CLIP's and others' that share the names have another activation, or turn their tokens.
     fn may_be(&self, name: &str) -> bool {
         let is_other = ["clip", "quickgelu", "rope", "siglip"];
-        let is_kind = ["vit", "deit"].iter().any(|kind| name.starts_with(kind));
+        let is_kind = ["vit", "deit", "dinov2"]
+            .iter()
+            .any(|kind| name.starts_with(kind));
         is_kind && !is_other.iter().any(|part| name.contains(part))
     }
 }
