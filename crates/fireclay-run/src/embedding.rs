@@ -86,11 +86,6 @@ impl Embedding {
         folder::read(folder, context).map_err(wrong)
     }
 
-    /// Tokens of a text that the model looks at, at most.
-    pub fn most(&self) -> usize {
-        self.most
-    }
-
     fn describe(&self) -> String {
         let length = match self.is_normalised {
             true => ", scaled to length 1",
@@ -147,19 +142,10 @@ impl Embedder<'_> {
     /// A column that is missing, or a cell without a text.
     pub fn answers(&self, rows: &RecordBatch) -> Result<Answered, RunError> {
         let (texts, cut) = self.encode(rows)?;
-        // Texts of about one length have little padding.
-        let mut order: Vec<usize> = (0..texts.len()).collect();
-        order.sort_by_key(|text| texts[*text].len());
         let device = &self.run.base().device;
-        let mut vectors = vec![Vec::new(); texts.len()];
-        for some in order.chunks(TEXTS) {
-            let part: Vec<&[u32]> = some.iter().map(|text| &*texts[*text]).collect();
-            let numbers = self.embedding.vectors(self.model, &part, device);
-            let each = numbers.chunks(numbers.len() / part.len());
-            for (text, vector) in some.iter().zip(each) {
-                vectors[*text] = vector.to_vec();
-            }
-        }
+        let vectors = by_length(&texts, |part| {
+            self.embedding.vectors(self.model, part, device)
+        });
         let answers = Answers::Vectors {
             width: vectors.first().map_or(0, Vec::len),
             numbers: vectors.concat(),
@@ -216,8 +202,28 @@ impl Embedder<'_> {
     }
 }
 
+/// What `work` makes of some texts at once, for each of all: it gives as many numbers for each text of a part, one text
+/// after another. Those of about one length go together, which leaves little padding.
+pub(crate) fn by_length<T: Clone>(
+    texts: &[Vec<u32>],
+    work: impl Fn(&[&[u32]]) -> Vec<T>,
+) -> Vec<Vec<T>> {
+    let mut order: Vec<usize> = (0..texts.len()).collect();
+    order.sort_by_key(|text| texts[*text].len());
+    let mut found = vec![Vec::new(); texts.len()];
+    for some in order.chunks(TEXTS) {
+        let part: Vec<&[u32]> = some.iter().map(|text| &*texts[*text]).collect();
+        let numbers = work(&part);
+        let each = numbers.chunks(numbers.len() / part.len());
+        for (text, own) in some.iter().zip(each) {
+            found[*text] = own.to_vec();
+        }
+    }
+    found
+}
+
 /// Refuses lines of text, of which a table would take the first for names of columns.
-fn check_input(job: &PredictJob<'_>) -> Result<(), RunError> {
+pub(crate) fn check_input(job: &PredictJob<'_>) -> Result<(), RunError> {
     let end = Path::new(job.input).extension();
     match end.is_some_and(|end| end.eq_ignore_ascii_case("txt")) && job.format.is_none() {
         true => Err(RunError::Usage(format!(

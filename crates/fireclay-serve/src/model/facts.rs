@@ -172,12 +172,12 @@ fn kind(run: &dyn Run) -> Result<Kind, String> {
         .any(|column| matches!(column.kind, InputKind::Image { .. }));
     match run.base().config().task.name() {
         _ if is_image => Ok(Kind::Images),
-        _ if run.meaning().is_some() => Ok(Kind::Rows),
-        "seq2seq" => Ok(Kind::Translations),
         "masked_lm" => {
-            let message = "a masked language model is not served; `predict` writes the vectors that it makes of texts";
+            let message = "a masked language model and an encoder of others are not served; `predict` writes what they make of texts";
             Err(message.into())
         }
+        _ if run.meaning().is_some() => Ok(Kind::Rows),
+        "seq2seq" => Ok(Kind::Translations),
         _ => {
             run.writer().map_err(|error| error.to_string())?;
             Ok(Kind::Writing)

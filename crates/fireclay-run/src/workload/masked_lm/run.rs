@@ -1,15 +1,17 @@
 //! Its finished runs, and encoders of others.
 
-use fireclay_data::{MaskedSplit, ReadOptions, TableFormat, Tokenizer};
-use fireclay_models::Family;
+use fireclay_data::{MaskedSplit, PaddedTexts, ReadOptions, TableFormat, Tokenizer, encode_cells};
+use fireclay_models::{EncoderNetwork, Family};
 
 use super::super::prelude::*;
 use super::super::text::{Reads, Running, Texts};
-use super::{MaskedText, evaluate, masking};
-use crate::embedding::{Embedder, Embedding};
-use crate::samples::MaskedSamples;
+use super::{MaskedText, classes, evaluate, masking};
+use crate::answer::Meaning;
+use crate::embedding::{Embedder, Embedding, by_length, check_input};
+use crate::predict::{Rows, predict_rows};
+use crate::samples::{MaskedSamples, upload_texts};
 use crate::start::encoder;
-use crate::task::MaskedLm;
+use crate::task::{ClassificationAnswer, MaskedLm, TextInput};
 
 /// A finished run of a masked language model, or an encoder of others.
 pub(super) struct MaskedRun {
@@ -19,16 +21,14 @@ pub(super) struct MaskedRun {
     context: usize,
     model: MaskedLm,
     head: Head,
-    embedding: Embedding,
 }
 
 /// What the files of an encoder have beside it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Head {
     /// Logits of tokens.
     Tokens,
-    /// Logits of classes.
-    Classes,
+    /// Outputs, and what they mean, or why that is not known.
+    Classes(Result<ClassificationAnswer, String>),
     None,
 }
 
@@ -48,7 +48,6 @@ impl MaskedRun {
             context,
             model: MaskedLm { model },
             head: Head::Tokens,
-            embedding: Embedding::usual(context),
             base,
         })
     }
@@ -66,7 +65,7 @@ impl MaskedRun {
             )));
         }
         let head = match shape.outputs {
-            Some(_) => Head::Classes,
+            Some(outputs) => Head::Classes(classes::read(&base.folder, outputs)),
             None if is_whole => Head::Tokens,
             None => Head::None,
         };
@@ -77,26 +76,79 @@ impl MaskedRun {
             context,
             model: MaskedLm { model },
             head,
-            embedding: Embedding::of(&base.folder, context)?,
             base,
         })
     }
 
-    fn embedder<'a>(&'a self, options: &'a dyn Fn(TableFormat) -> ReadOptions) -> Embedder<'a> {
+    /// How texts become vectors.
+    fn embedding(&self) -> Result<Embedding, RunError> {
+        match self.base.is_run() {
+            true => Ok(Embedding::usual(self.context)),
+            false => Embedding::of(&self.base.folder, self.context),
+        }
+    }
+
+    fn embedder<'a>(&'a self, embedding: &'a Embedding) -> Embedder<'a> {
         Embedder {
             run: self,
             model: &self.model.model,
             tokenizer: &self.tokenizer,
-            embedding: &self.embedding,
+            embedding,
             column: TEXT,
             id: None,
             format: TableFormat::Csv,
-            options,
+            options: &options,
         }
+    }
+
+    fn encode(&self, rows: &RecordBatch) -> Result<(Vec<Vec<u32>>, usize), DataError> {
+        encode_cells(&self.tokenizer, (rows, TEXT), self.context, |text| {
+            text.into()
+        })
+    }
+
+    /// The classes of the texts in some rows.
+    fn classify(
+        &self,
+        answer: &ClassificationAnswer,
+        rows: &RecordBatch,
+    ) -> Result<Answered, RunError> {
+        let (texts, cut) = self.encode(rows)?;
+        let probabilities = by_length(&texts, |part| {
+            let TextInput { tokens, mask } =
+                upload_texts(PaddedTexts::new(part), &self.base.device);
+            answer.numbers(&self.model.model.forward_pooled(tokens, None, mask))
+        });
+        let answers = answer.answers(probabilities.concat());
+        Ok(Answered { answers, cut })
+    }
+
+    /// Writes the classes of the texts in a table.
+    fn predict_classes(
+        &self,
+        answer: &ClassificationAnswer,
+        job: &PredictJob<'_>,
+    ) -> Result<Predicted, RunError> {
+        check_input(job)?;
+        let rows = Rows {
+            format: TableFormat::Csv,
+            id: None,
+            options: &options,
+            answers: &|rows| self.classify(answer, rows),
+            fits: &|rows| self.encode(rows).map(drop),
+            watch: &mut |_| Ok(()),
+        };
+        let (mut predicted, cut) = predict_rows(self, job, rows)?;
+        if cut > 0 {
+            let (count, most) = (predicted.count, self.context);
+            let note = format!("{cut} of {count} texts have more than {most} tokens and are cut");
+            predicted.notes.push(note);
+        }
+        Ok(predicted)
     }
 }
 
-/// The column of the texts that become vectors.
+/// The column of the texts.
 const TEXT: &str = "text";
 
 fn options(format: TableFormat) -> ReadOptions {
@@ -117,12 +169,18 @@ impl Run for MaskedRun {
     }
 
     fn schema(&self) -> InputSchema {
-        let most = self.embedding.most();
-        InputSchema::one(TEXT, InputKind::Text { most })
+        InputSchema::one(TEXT, InputKind::Text { most: self.context })
+    }
+
+    fn meaning(&self) -> Option<&dyn Meaning> {
+        match &self.head {
+            Head::Classes(Ok(answer)) => Some(answer),
+            _ => None,
+        }
     }
 
     fn evaluate(&self, on: On<'_>) -> Result<Evaluated, RunError> {
-        if self.head != Head::Tokens {
+        if !matches!(self.head, Head::Tokens) {
             return Err(RunError::Usage(format!(
                 "{} has no head that predicts masked tokens; `predict` writes the vectors that it makes of texts",
                 self.base.run.display()
@@ -147,23 +205,26 @@ impl Run for MaskedRun {
     }
 
     fn answers(&self, rows: &RecordBatch) -> Result<Answered, RunError> {
-        self.embedder(&options).answers(rows)
+        match &self.head {
+            Head::Classes(Ok(answer)) => self.classify(answer, rows),
+            _ => self.embedder(&self.embedding()?).answers(rows),
+        }
     }
 
-    /// Vectors of texts. Of a classifier its classes would be meant, whose names and thresholds no training here
-    /// has kept.
+    /// Vectors of texts; of a classifier its classes.
     fn predict(&self, job: &PredictJob<'_>) -> Result<Predicted, RunError> {
-        if self.head == Head::Classes {
-            return Err(RunError::Usage(format!(
-                "{} classifies texts, and its classes are not answered here: start a training from it, by \
-                 model.pretrained; with --embeddings its encoder makes vectors of texts",
+        match &self.head {
+            Head::Classes(Ok(answer)) => self.predict_classes(answer, job),
+            Head::Classes(Err(reason)) => Err(RunError::Usage(format!(
+                "{} has outputs for texts that are not answered here: {reason}; start a training from it, by \
+                 model.pretrained, or take --embeddings for the vectors that its encoder makes of texts",
                 self.base.run.display()
-            )));
+            ))),
+            Head::Tokens | Head::None => self.embed(job),
         }
-        self.embed(job)
     }
 
     fn embed(&self, job: &PredictJob<'_>) -> Result<Predicted, RunError> {
-        self.embedder(&options).predict(job)
+        self.embedder(&self.embedding()?).predict(job)
     }
 }
