@@ -236,9 +236,17 @@ fn what_makes_no_vectors_is_refused() {
     let length: f64 = found[0].iter().map(|x| x * x).sum();
     assert!((length - 1.0).abs() < 1e-5, "{length}");
 
-    let line = "predict hub/distilbert-classes texts.jsonl -o out.jsonl";
-    project.refused(line, 2, &["classifies", "--embeddings"]);
+    let line = "predict hub/distilbert-classes texts.jsonl -o out.csv";
+    project.ok(line);
+    let classes = project.read("out.csv");
+    let columns = "row,prediction,probability_LABEL_0,probability_LABEL_1,probability_LABEL_2";
+    assert!(classes.starts_with(columns), "{classes}");
     project.ok(&format!("{line} --embeddings"));
+    assert!(project.read("out.csv").starts_with("row,embedding_1,"));
+    let mut config = project.json("hub/distilbert-classes/config.json");
+    config["problem_type"] = "multi_label_classification".into();
+    project.write("hub/distilbert-classes/config.json", &config.to_string());
+    project.refused(line, 2, &["problem_type", "--embeddings"]);
     project.refused(
         "predict hub/roberta-masked pots.txt -o out.csv",
         2,

@@ -146,6 +146,10 @@ fn read_lengths(embedding: &mut Embedding, folder: &Path) -> Result<(), String> 
             "module_output_name" if value != "token_embeddings" => {
                 return Err(format!("its vectors are made of {value}"));
             }
+            "transformer_task" if value != "feature-extraction" => {
+                return Err(format!("its vectors come from the task {value}"));
+            }
+            "modality_config" => check_text(&value["text"])?,
             _ => {}
         }
     }
@@ -158,6 +162,20 @@ fn read_lengths(embedding: &mut Embedding, folder: &Path) -> Result<(), String> 
     let said = said.into_iter().flatten().find_map(Value::as_u64);
     let said = said.and_then(|most| usize::try_from(most).ok());
     embedding.most = embedding.most.min(said.unwrap_or(usize::MAX));
+    Ok(())
+}
+
+/// Refuses other vectors than the last hidden states of texts.
+fn check_text(text: &Value) -> Result<(), String> {
+    let known = [
+        ("method", "forward"),
+        ("method_output_name", "last_hidden_state"),
+    ];
+    for (key, only) in known {
+        if text.get(key).is_some_and(|found| found != only) {
+            return Err(format!("its vectors of texts have {key} = {}", text[key]));
+        }
+    }
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 
 use fireclay_config::Document;
-use fireclay_data::{ImageFormat, Worded};
+use fireclay_data::ImageFormat;
 use fireclay_guard::text;
 use serde_json::{Map, Value, json};
 

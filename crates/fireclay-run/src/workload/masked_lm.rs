@@ -4,7 +4,7 @@ mod classes;
 mod run;
 
 use fireclay_data::{MaskedSplit, Masking, TextData, TokenSplit, Tokenizer};
-use fireclay_models::{EncoderConfig, EncoderModel, EncoderShape, Family};
+use fireclay_models::{EncoderConfig, EncoderModel, EncoderShape};
 
 use super::dissected::{dissected, judged, known};
 use super::labelled_text::blank_text;

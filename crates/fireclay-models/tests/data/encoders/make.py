@@ -167,7 +167,7 @@ for name, (kind, head, keys) in MODELS.items():
     print(name, sum(weight.numel() for weight in model.parameters()))
 for name, kind, keys, answer in [
     ("sentence-bert", "Bert", dict(hidden_act="gelu"), ("mean", True, 16, None)),
-    ("sentence-roberta", "Roberta", dict(pad_token_id=1, type_vocab_size=1), ("cls", False, None, "query: ")),
+    ("sentence-roberta", "Roberta", dict(pad_token_id=1, type_vocab_size=1), ("cls", False, 20, "query: ")),
     ("sentence-distilbert", "DistilBert", {}, ("max", True, 12, None)),
     ("sentence-modernbert", "ModernBert", MODERN, ("mean_sqrt_len_tokens", False, None, None)),
 ]:
