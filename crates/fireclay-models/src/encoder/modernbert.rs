@@ -219,6 +219,3 @@ impl Head {
 struct TokenBias {
     bias: Param<Tensor<1>>,
 }
-
-#[cfg(test)]
-mod tests;

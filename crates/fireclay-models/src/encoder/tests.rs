@@ -190,7 +190,7 @@ fn a_row_of_padding_is_finite() {
     for case in Case::all() {
         let model = case.model(&device);
         let ids = Tensor::<2, Int>::ones([2, 20], &device);
-        let first = Tensor::<2, Int>::arange(0..20, &device);
+        let first = Tensor::<1, Int>::arange(0..20, &device);
         let mask = first.lower_elem(1).unsqueeze::<2>().expand([2, 20]);
         let x = model.encode(ids, None, mask);
         let values: Vec<f32> = x.into_data().iter().collect();
