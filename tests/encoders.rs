@@ -263,7 +263,7 @@ fn what_makes_no_vectors_is_refused() {
         2,
         &["no model that writes"],
     );
-    project.refused("serve hub/sentence-bert", 2, &["not served", "predict"]);
+    project.refused("serve hub/sentence-bert", 1, &["not served", "predict"]);
     let mut modules = project.json("hub/sentence-bert/modules.json");
     modules[2]["type"] = "sentence_transformers.models.Dense".into();
     project.write("hub/sentence-bert/modules.json", &modules.to_string());

@@ -20,7 +20,7 @@ TEXTS = [
     "A cracked bowl, number 3",
     "a smooth VASE",
     "An even plate and a lovely cup, number 5, which is longer than the other texts and so is cut somewhere",
-    " two  blanks ",
+    "two  blanks",
     "naïve café: 100 %",
 ]
 SIZES = dict(
@@ -94,7 +94,10 @@ def answers(model, head):
     last = model.base_model(ids, attention_mask=mask).last_hidden_state
     tensors = {"input_ids": ids, "attention_mask": mask, "labels": labels}
     tensors |= {"logits": out.logits, "hidden": last, "loss": out.loss.reshape(1)}
-    gradients = {name: weight.grad for name, weight in model.named_parameters() if weight.grad is not None}
+    # Of two names of one tensor the file has the latter.
+    tied = {"lm_head.decoder.weight": "roberta.embeddings.word_embeddings.weight"}
+    named = [(tied.get(name, name), weight) for name, weight in model.named_parameters()]
+    gradients = {name: weight.grad for name, weight in named if weight.grad is not None}
     tensors |= {f"gradient.{name}": gradient.norm().reshape(1) for name, gradient in gradients.items()}
     return {name: x.detach().contiguous().clone() for name, x in tensors.items()}
 
