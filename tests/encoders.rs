@@ -264,6 +264,11 @@ fn what_makes_no_vectors_is_refused() {
         &["no model that writes"],
     );
     project.refused("serve hub/sentence-bert", 1, &["not served", "predict"]);
+    let mut config = project.json("hub/roberta-masked/config.json");
+    config["pad_token_id"] = 0.into();
+    project.write("hub/roberta-masked/config.json", &config.to_string());
+    let line = "predict hub/roberta-masked texts.jsonl -o out.csv";
+    project.refused(line, 2, &["pad_token_id", "around each text"]);
     let mut modules = project.json("hub/sentence-bert/modules.json");
     modules[2]["type"] = "sentence_transformers.models.Dense".into();
     project.write("hub/sentence-bert/modules.json", &modules.to_string());

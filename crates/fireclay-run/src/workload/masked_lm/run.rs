@@ -1,7 +1,7 @@
 //! Its finished runs, and encoders of others.
 
 use fireclay_data::{MaskedSplit, PaddedTexts, ReadOptions, TableFormat, Tokenizer, encode_cells};
-use fireclay_models::{EncoderNetwork, Family};
+use fireclay_models::{EncoderConfig, EncoderNetwork, Family};
 
 use super::super::prelude::*;
 use super::super::text::{Reads, Running, Texts};
@@ -62,6 +62,12 @@ impl MaskedRun {
             return Err(RunError::Usage(format!(
                 "{run} cannot be used: its tokenizer has {known} tokens, and its model {}",
                 shape.vocabulary
+            )));
+        }
+        if let Some(padding) = counts_marks(&description.config, &tokenizer) {
+            return Err(RunError::Usage(format!(
+                "{run} cannot be used: its config.json says that token {padding} fills texts up (pad_token_id), and its \
+                 tokenizer puts that around each text"
             )));
         }
         let head = match shape.outputs {
@@ -146,6 +152,16 @@ impl MaskedRun {
         }
         Ok(predicted)
     }
+}
+
+/// The token after whose number a RoBERTa counts positions, if it is one that every text has: `transformers` would
+/// not count it.
+fn counts_marks(config: &EncoderConfig, tokenizer: &Tokenizer) -> Option<u32> {
+    let EncoderConfig::Roberta(config) = config else {
+        return None;
+    };
+    let padding = u32::try_from(config.first_position).ok()?.checked_sub(1)?;
+    tokenizer.mark(&[]).contains(&padding).then_some(padding)
 }
 
 /// The column of the texts.
