@@ -24,11 +24,19 @@ pub(super) const MODERNBERT: HuggingFaceClass<ModernbertConfig, EncoderShape> = 
 impl ModernbertConfig {
     fn hugging_face(&self, shape: &EncoderShape) -> Option<Value> {
         let mut entries = self.entries(shape);
-        let Some(outputs) = shape.outputs else {
-            return document("ModernBertForMaskedLM", entries);
+        let class = match shape.outputs {
+            None => "ModernBertForMaskedLM",
+            Some(outputs) => {
+                entries.extend(labels(outputs));
+                CLASSIFIER
+            }
         };
-        entries.extend(labels(outputs));
-        document(CLASSIFIER, entries)
+        let mut json = document(class, entries)?;
+        // The defaults of the class are tokens that a smaller vocabulary lacks.
+        for key in ["cls_token_id", "sep_token_id"] {
+            json[key] = Value::Null;
+        }
+        Some(json)
     }
 
     fn entries(&self, shape: &EncoderShape) -> Vec<Entry> {
