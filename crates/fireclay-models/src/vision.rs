@@ -2,6 +2,10 @@
 
 pub mod cnn;
 pub mod convnext;
+#[cfg(test)]
+mod hub {
+    mod tests;
+}
 mod hugging_face;
 pub mod lenet;
 pub mod mobilenet_v3;

@@ -1,5 +1,3 @@
-mod hub;
-
 use burn::module::Module;
 use burn::tensor::Device;
 
