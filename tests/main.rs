@@ -16,6 +16,7 @@ mod cli;
 mod cluster;
 mod decoders;
 mod encoder;
+mod encoders;
 mod explain;
 mod failing;
 mod fairness;

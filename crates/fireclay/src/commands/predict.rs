@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use fireclay_data::TableFormat;
 use fireclay_data::arrow::array::{Array, Float64Array, RecordBatch, StringArray};
 use fireclay_run::run::Predicted;
-use fireclay_run::{On, OnError, PredictJob, Run, is_standard_output, load_run, predict_split};
+use fireclay_run::{On, OnError, PredictJob, Run, is_standard_output, load_model, predict_split};
 
 use super::evaluate::SplitName;
 use super::{OpenArgs, paths, run_at};
@@ -17,7 +17,8 @@ use crate::text::{number, say, tell};
 /// Predict for rows of a table, images or texts, or translate lines
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The run folder, such as runs/NAME/1; runs/NAME is the newest run of that name
+    /// The run folder, such as runs/NAME/1; runs/NAME is the newest run of that name. Or an encoder of texts that was
+    /// not trained here, in the folder that it came in
     #[arg(value_parser = paths::path())]
     pub run: PathBuf,
     /// A table (file or glob), images (file, folder or glob), or a text to translate line by line; `-` is a table, an
@@ -41,6 +42,9 @@ pub struct Args {
     /// How many classes to name for an image [default: 5]
     #[arg(long)]
     pub top: Option<usize>,
+    /// Write the vectors that an encoder makes of texts instead of its answers
+    #[arg(long, conflicts_with_all = ["split", "top"])]
+    pub embeddings: bool,
     #[command(flatten)]
     pub open: OpenArgs,
 }
@@ -67,7 +71,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 
 fn predict(args: &Args, processes: &Processes) -> Result<(), Failure> {
     let at = run_at(&args.run);
-    let config = load_run(&at)?.config;
+    let config = load_model(&at)?.config;
     processes.agree(&config, &at, args)?;
     let run = args.open.open(&at, &config)?;
     match (args.split, &args.input) {
@@ -88,7 +92,7 @@ fn for_split(run: &dyn Run, on: On<'_>, args: &Args) -> Result<(), Failure> {
 
 /// Answers for what the run was not trained on.
 fn for_input(run: &dyn Run, input: &str, args: &Args) -> Result<(), Failure> {
-    let predicted = run.predict(&PredictJob {
+    let job = PredictJob {
         input,
         output: args.output.as_deref(),
         top: args.top,
@@ -97,7 +101,11 @@ fn for_input(run: &dyn Run, input: &str, args: &Args) -> Result<(), Failure> {
             Word::Stop => OnError::Stop,
             Word::Skip => OnError::Skip,
         },
-    })?;
+    };
+    let predicted = match args.embeddings {
+        true => run.embed(&job)?,
+        false => run.predict(&job)?,
+    };
     let notes = predicted.notes.iter();
     notes.for_each(|note| tell!("note: {note}"));
     match &args.output {
