@@ -11,6 +11,7 @@ mod beat;
 mod cluster;
 mod commands;
 mod failure;
+mod few;
 mod flags;
 mod hang_up;
 mod memory;
@@ -19,6 +20,7 @@ mod progress;
 mod screen;
 mod signals;
 mod text;
+mod threads;
 
 use std::process::ExitCode;
 
@@ -49,7 +51,11 @@ fn main() -> ExitCode {
             return end(Ok(()));
         }
     };
-    end(memory::guarded(|| command.run()))
+    let run = || {
+        threads::make()?;
+        command.run()
+    };
+    threads::with_stack(|| end(memory::guarded(run)))
 }
 
 /// Reports a failure. A success is one only if all that was printed has been written.

@@ -14,9 +14,9 @@ use crate::dependence::partial_dependence;
 use crate::permutation::permutation_importance;
 
 /// Shuffles of each column.
-const REPEATS: usize = 10;
+pub(super) const REPEATS: usize = 10;
 /// Steps of a curve, at most.
-const STEPS: usize = 20;
+pub(super) const STEPS: usize = 20;
 /// Rows whose curves are kept.
 const CURVES: usize = 20;
 
