@@ -33,6 +33,10 @@ use failure::Failure;
 static ALLOCATOR: allocator::Allocator = allocator::Allocator;
 
 fn main() -> ExitCode {
+    threads::with_stack(program)
+}
+
+fn program() -> ExitCode {
     signals::fail_at_limits();
     let command = match Cli::try_parse() {
         Ok(cli) => cli.command,
@@ -55,7 +59,7 @@ fn main() -> ExitCode {
         threads::make()?;
         command.run()
     };
-    threads::with_stack(|| end(memory::guarded(run)))
+    end(memory::guarded(run))
 }
 
 /// Reports a failure. A success is one only if all that was printed has been written.

@@ -12,8 +12,10 @@ use rayon::{ThreadBuilder, ThreadPoolBuilder};
 use crate::failure::Failure;
 use crate::text::tell;
 
-/// Threads that compute, at most: each has two megabytes of addresses.
-const MOST: usize = 1024;
+/// Threads that compute for each core, at most: with ten times as many a training takes ten times as long.
+const EACH: usize = 4;
+/// And as many where there are few cores.
+const FEW: usize = 16;
 /// Bytes of the stack of the thread that a verb is done on, whatever `ulimit -s` says.
 const STACK: usize = 8 << 20;
 /// Bytes that RUST_MIN_STACK may ask for, for each thread.
@@ -38,26 +40,29 @@ pub fn with_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
 }
 
 /// Makes the threads that the operations of a CPU are shared out to: one for each core, or as many as RAYON_NUM_THREADS
-/// says. Where there are not that many, half of those that there are: others are needed too. No result depends on
-/// their number.
+/// says, within reason. Where the system has not that many, half of those that it has: others are needed too. If it has
+/// none, what needs one will say so. No result depends on their number.
 ///
 /// # Errors
 ///
-/// If there is none at all, or RUST_MIN_STACK leaves them no stack.
+/// If RUST_MIN_STACK leaves them no stack.
 pub fn make() -> std::result::Result<(), Failure> {
     check_stacks()?;
     let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let asked = number("RAYON_NUM_THREADS").filter(|asked| *asked > 0);
-    let count = asked.unwrap_or(cores).min(MOST);
-    if asked > Some(MOST) {
-        tell!("note: RAYON_NUM_THREADS asks for more than {MOST} threads; {MOST} compute");
+    let most = (EACH * cores).max(FEW);
+    let count = asked.unwrap_or(cores).min(most);
+    if asked > Some(most) {
+        tell!(
+            "note: RAYON_NUM_THREADS asks for more than {EACH} threads for each of {cores} cores; {most} compute"
+        );
     }
     let (seats, made) = seats(count);
     let used = match made {
         Ok(()) => count,
-        Err(error) if seats.len() < 2 => return Err(none(&error)),
+        Err(_) if seats.is_empty() => return Ok(()),
         Err(error) => {
-            let used = seats.len() / 2;
+            let used = seats.len().div_ceil(2);
             tell!("note: the system gives no {count} threads ({error}); {used} compute");
             used
         }
@@ -69,8 +74,9 @@ pub fn make() -> std::result::Result<(), Failure> {
         let seat = seats.next().ok_or_else(gone)?;
         seat.send(thread).map_err(|_| gone())
     });
-    pool.build_global()
-        .map_err(|error| none(&Error::other(error)))
+    let built = pool.build_global();
+    built
+        .map_err(|error| Failure::Failed(format!("the threads that compute do not begin: {error}")))
 }
 
 /// Threads that wait for what they are to be, and why there are fewer than `count`.
@@ -90,13 +96,6 @@ fn seats(count: usize) -> (Vec<Sender<ThreadBuilder>>, Result<()>) {
         }
     }
     (seats, Ok(()))
-}
-
-fn none(error: &Error) -> Failure {
-    Failure::Failed(format!(
-        "the system gives no threads: {error}; limits on memory (ulimit -v), processes (ulimit -u) or tasks (cgroups) are too \
-         narrow"
-    ))
 }
 
 /// Refuses stacks on which nothing can be done, and such as no system gives.
