@@ -25,7 +25,9 @@ pub fn guarded(work: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure
 fn hush() {
     let show = take_hook();
     set_hook(Box::new(move |panic| {
-        let is_known = |message| is_out_of_memory(message) || is_out_of_threads(message);
+        // Of another thread nobody else may hear.
+        let is_here = std::thread::current().name() == Some("main");
+        let is_known = |message| is_out_of_memory(message) || is_here && is_out_of_threads(message);
         if !panic.payload_as_str().is_some_and(is_known) {
             show(panic);
         }
