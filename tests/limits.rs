@@ -117,6 +117,16 @@ fn a_damaged_record_is_not_reported() {
         assert!(listed.err.contains(name), "{}", listed.err);
         fs::write(project.path(&path), before).unwrap();
     }
+    let path = project.path("runs/run/1/model.safetensors");
+    let whole = fs::read(&path).unwrap();
+    fs::write(&path, &whole[1..]).unwrap();
+    let listed = project.ok("runs");
+    assert!(listed.out.contains("damaged"), "{}", listed.out);
+    // Weights that take too much room may go.
+    fs::remove_file(&path).unwrap();
+    project.ok("report runs/run/1 -o page.html");
+    fs::remove_file(project.path("page.html")).unwrap();
+    fs::write(&path, whole).unwrap();
     for left in ["page.html", "all.csv"] {
         assert!(!project.path(left).exists(), "{left} is left");
     }

@@ -67,6 +67,7 @@ impl RunFolder {
             _ => Default::default(),
         };
         verify(&path, &lock, ENDED, &RECORD)?;
+        check_lengths(&path, &lock)?;
         let evaluation_json = json(&path.join("evaluation.json"))?.unwrap_or(Value::Null);
         let answer = json(&path.join("postprocess.json"))?.unwrap_or(Value::Null);
         Ok(Self {
@@ -249,6 +250,20 @@ pub fn check_record(run: &Path) -> Result<(), ReportError> {
         true => verify(&path, &toml_file(&lock)?.1, ENDED, &RECORD),
         false => Ok(()),
     }
+}
+
+/// Refuses a finished run of which a file was cut. One that is gone may have been too large to keep.
+fn check_lengths(run: &Path, lock: &Table) -> Result<(), ReportError> {
+    let known = lookup(lock, "result_bytes").and_then(toml::Value::as_table);
+    for (name, bytes) in known.into_iter().flatten() {
+        let path = run.join(name);
+        let found = path.metadata().ok().map(|found| found.len());
+        let bytes = bytes.as_integer().map(i64::unsigned_abs);
+        if found.is_some_and(|found| bytes.is_some_and(|bytes| bytes != found)) {
+            return Err(damaged(&path, "it is not as long as it was"));
+        }
+    }
+    Ok(())
 }
 
 /// The tables of `run.lock` with the hashes of the results, and of what else is as it was at the end.
