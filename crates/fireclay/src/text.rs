@@ -83,6 +83,7 @@ pub fn put(text: Arguments<'_>) {
 /// Writes what a model says to standard output, where it is seen at once. Whoever reads it through a pipe gets
 /// it as it is.
 pub fn put_now(text: &str) {
+    SAID.store(now(), Ordering::Relaxed);
     match stdout().is_terminal() {
         true => put(format_args!("{text}")),
         false => keep(stdout().write_all(text.as_bytes())),

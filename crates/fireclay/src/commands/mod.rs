@@ -128,6 +128,7 @@ impl Command {
             Self::Evaluate(_) => "evaluating",
             Self::Explain(_) => "explaining",
             Self::Predict(_) => "predicting",
+            Self::Generate(_) => "generating",
             Self::Export(_) => "exporting",
             Self::Report(_) | Self::Compare(_) | Self::Runs(_) => "reading runs",
             Self::Track(_) => "telling",
