@@ -172,7 +172,7 @@ fn connections_that_ask_nothing_are_closed_and_hold_up_nobody() {
         stream.write_all(b"GET / HTTP/1.1\r\nHo").unwrap();
         stream
     };
-    let streams: Vec<TcpStream> = (0..200).map(|_| half()).collect();
+    let streams: Vec<TcpStream> = (0..100).map(|_| half()).collect();
     std::thread::sleep(Duration::from_millis(200));
     let open = std::fs::read_dir(format!("/proc/{}/fd", page.program.id()));
     if let Ok(open) = open {

@@ -10,6 +10,9 @@ use crate::tokenizer::{Span, Tally, Tokenizer};
 /// Bytes of the text of a conversation, at most: more than any model reads at once, and some hundred times as much memory.
 const MOST: usize = 1 << 22;
 
+/// Where a message has what others wrote.
+const SAID: [&str; 3] = ["content", "reasoning_content", "tool_calls"];
+
 /// What makes tokens of lines.
 pub(super) struct Teacher<'a> {
     pub turns: Turns<'a>,
@@ -92,10 +95,8 @@ impl Teacher<'_> {
         places(offsets, is_special)
     }
 
-    /// How often what is said spells a special token, which is read as that token.
+    /// How often what is said, thought or asked of a tool spells a special token, which is read as that token.
     fn spelled(&self, conversation: &Conversation) -> u64 {
-        let messages = conversation.messages.iter();
-        let contents = messages.filter_map(|message| message.get_attr("content").ok());
         let count = |text: &str| {
             let names = self.special.iter();
             let names = names.map(|name| text.matches(name.as_str()).count() as u64);
@@ -105,9 +106,13 @@ impl Teacher<'_> {
             let mut names = self.special.iter().filter_map(|name| name.get(..1));
             names.any(|start| text.contains(start))
         };
-        let spelled = contents.map(|content| match content.as_str() {
-            Some(text) if first(text) => count(text),
-            _ => 0,
+        let messages = conversation.messages.iter();
+        let said =
+            messages.flat_map(|message| SAID.iter().filter_map(|key| message.get_attr(key).ok()));
+        let spelled = said.map(|said| {
+            let text = said.as_str();
+            let text = text.map_or_else(|| said.to_string(), str::to_owned);
+            if first(&text) { count(&text) } else { 0 }
         });
         spelled.sum()
     }
