@@ -27,6 +27,7 @@ mod images;
 mod interruptions;
 mod kept;
 mod language;
+mod limits;
 mod lora;
 mod onnx;
 mod outside;

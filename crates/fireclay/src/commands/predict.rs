@@ -11,6 +11,7 @@ use super::evaluate::SplitName;
 use super::{OpenArgs, paths, run_at};
 use crate::cluster::{Processes, together};
 use crate::failure::Failure;
+use crate::few::few;
 use crate::screen::Screen;
 use crate::text::{number, say, tell};
 
@@ -84,8 +85,8 @@ fn predict(args: &Args, processes: &Processes) -> Result<(), Failure> {
 fn for_split(run: &dyn Run, on: On<'_>, args: &Args) -> Result<(), Failure> {
     let output = args.output.as_deref().unwrap_or(Path::new("-"));
     let predicted = predict_split(run, on, (output, args.format))?;
-    let notes = predicted.notes.iter();
-    notes.for_each(|note| tell!("note: {note}"));
+    let notes = few(&predicted.notes);
+    notes.iter().for_each(|note| tell!("note: {note}"));
     written(&predicted, output);
     Ok(())
 }
@@ -106,8 +107,8 @@ fn for_input(run: &dyn Run, input: &str, args: &Args) -> Result<(), Failure> {
         true => run.embed(&job)?,
         false => run.predict(&job)?,
     };
-    let notes = predicted.notes.iter();
-    notes.for_each(|note| tell!("note: {note}"));
+    let notes = few(&predicted.notes);
+    notes.iter().for_each(|note| tell!("note: {note}"));
     match &args.output {
         None if input == "-" && predicted.shown.is_empty() => written(&predicted, Path::new("-")),
         Some(output) => written(&predicted, output),

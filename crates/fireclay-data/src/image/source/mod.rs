@@ -6,6 +6,7 @@ mod files;
 mod image_labels;
 mod open_file;
 mod shards;
+mod steady;
 
 mod cifar;
 mod idx;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 pub(super) use self::files::read_encoded;
 pub use self::image_folder::{FoundImages, image_files};
 pub(crate) use self::image_labels::{ClassNames, ImageLabels};
+use self::steady::Steady;
 use super::config::ImageDataConfig;
 use super::pixels::{Channels, Pixels};
 use crate::error::{DataError, absolute};
@@ -159,7 +161,10 @@ pub(crate) fn open(
 ) -> Result<Found, DataError> {
     let found = (format.format().open)(config, target)?;
     debug_assert_eq!(found.labels.len(), found.source.len());
-    Ok(found)
+    Ok(Found {
+        source: Arc::new(Steady::new(found.source)),
+        ..found
+    })
 }
 
 /// The name of an image from `folder` on, which is the same however the folder is written:
