@@ -47,6 +47,7 @@ mod prepared;
 mod pretrained;
 mod published;
 mod read;
+mod reference;
 mod results;
 mod samples;
 mod seed;
