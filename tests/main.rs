@@ -31,6 +31,7 @@ mod onnx;
 mod outside;
 mod plan;
 mod power;
+mod preferences;
 mod precision;
 mod predicting;
 mod pretrained;

@@ -113,7 +113,10 @@ impl Teacher<'_> {
 
 /// The bytes that each token stands for: from the end of those before it, since some tokenizers count the blank before
 /// a word to no token. A special token has no such blank.
-pub(super) fn places(offsets: &[Span], is_special: impl Fn(usize) -> bool) -> Vec<std::ops::Range<usize>> {
+pub(super) fn places(
+    offsets: &[Span],
+    is_special: impl Fn(usize) -> bool,
+) -> Vec<std::ops::Range<usize>> {
     let mut reached = 0;
     let place = |(at, &(start, end)): (usize, &Span)| {
         let begin = match is_special(at) {
@@ -127,7 +130,12 @@ pub(super) fn places(offsets: &[Span], is_special: impl Fn(usize) -> bool) -> Ve
 }
 
 /// Marks the tokens of a conversation. As in `transformers`, a token that is of a turn in part is of the turn.
-pub(super) fn mark(tokens: &mut [u32], places: &[std::ops::Range<usize>], turns: &[Turn], all_train: bool) {
+pub(super) fn mark(
+    tokens: &mut [u32],
+    places: &[std::ops::Range<usize>],
+    turns: &[Turn],
+    all_train: bool,
+) {
     if !all_train {
         tokens.iter_mut().for_each(|token| *token |= UNTRAINED);
     }

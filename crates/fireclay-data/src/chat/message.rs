@@ -101,7 +101,11 @@ fn list(object: &Value, field: Option<&str>) -> Result<(String, Value), String> 
     let Some((name, list)) = found else {
         let wanted = names.iter().map(|name| format!("{name:?}"));
         let wanted = wanted.collect::<Vec<_>>().join(" or ");
-        return Err(no_field(object, &wanted, "data.field names that of the messages"));
+        return Err(no_field(
+            object,
+            &wanted,
+            "data.field names that of the messages",
+        ));
     };
     match list.kind() {
         ValueKind::Seq => Ok((name, list)),

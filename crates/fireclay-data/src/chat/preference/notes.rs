@@ -51,10 +51,12 @@ fn of_left_out(part: &Part, row: usize, config: &PreferenceDataConfig) -> Vec<St
         longer,
         too_long,
     } = counts;
-    let empty = (empty > 0)
-        .then(|| format!("{name}: {empty} pairs have an answer that says nothing and are left out"));
-    let equal = (equal > 0)
-        .then(|| format!("{name}: {equal} pairs have two answers that are the same and are left out"));
+    let empty = (empty > 0).then(|| {
+        format!("{name}: {empty} pairs have an answer that says nothing and are left out")
+    });
+    let equal = (equal > 0).then(|| {
+        format!("{name}: {equal} pairs have two answers that are the same and are left out")
+    });
     let longer = (longer > 0).then(|| {
         let what = match config.too_long {
             LongPair::LeaveOut => format!(

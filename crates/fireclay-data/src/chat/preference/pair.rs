@@ -151,10 +151,7 @@ fn parted(
         ));
     }
     let rest = |text: &str| text[end..].to_owned();
-    Ok((
-        chosen[..end].to_owned(),
-        [rest(&chosen), rest(&rejected)],
-    ))
+    Ok((chosen[..end].to_owned(), [rest(&chosen), rest(&rejected)]))
 }
 
 /// Texts as they are, or as messages of a user and an assistant.
@@ -182,7 +179,8 @@ fn texts(
     }
     if is_implicit {
         return Err(
-            "no field \"prompt\", which data.plain = \"messages\" needs: data.prompt names it".into(),
+            "no field \"prompt\", which data.plain = \"messages\" needs: data.prompt names it"
+                .into(),
         );
     }
     let said = |text: String| vec![Message::of("assistant", &text)];
