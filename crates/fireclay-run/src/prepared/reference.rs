@@ -50,8 +50,8 @@ impl Execute<'_> {
             sha256,
         } = decode(&bytes).map_err(unread)?;
         let mut found = found.into_iter().map(Arc::from);
-        let mut next = |split| with(split, found.next().unwrap_or_default());
-        Ok((splits.map(&mut next), Some(sha256)))
+        let splits = splits.map(|split| with(split, found.next().unwrap_or_default()));
+        Ok((splits, Some(sha256)))
     }
 
     /// What the run has kept, which the first of several processes has.

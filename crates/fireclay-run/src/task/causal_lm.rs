@@ -130,7 +130,7 @@ impl CausalLm {
 ///
 /// - `logits`: `[batch, time, vocabulary]`
 /// - `targets`: `[batch * time]`
-pub(in crate::task) fn token_losses(
+pub(super) fn token_losses(
     logits: Tensor<3>,
     targets: Tensor<1, Int>,
     smoothing: f64,
