@@ -77,8 +77,12 @@ fn each_loss_trains_as_trl_and_pytorch_do() {
         ("smoothed", "--set task.label_smoothing=0.1"),
         ("normalised", "--set task.length_normalised=true"),
         ("ipo", "--set task.loss=ipo"),
-        ("ipo_normalised", "--set task.loss=ipo --set task.length_normalised=true"),
+        (
+            "ipo_normalised",
+            "--set task.loss=ipo --set task.length_normalised=true",
+        ),
         ("orpo", "--set task.type=orpo"),
+        ("reward", "--set task.type=reward"),
     ];
     for (run, (name, sets)) in (1..).zip(tasks) {
         project.ok(&format!("train run.toml -q {sets}"));
@@ -94,9 +98,43 @@ fn each_loss_trains_as_trl_and_pytorch_do() {
         // The weights that the run began with are there, so other data is judged too.
         let after = judged(&project, run);
         for (metric, wanted) in wanted["after"].as_object().unwrap() {
-            close(after[metric].as_f64().unwrap(), wanted, &format!("{name}, {metric}"));
+            close(
+                after[metric].as_f64().unwrap(),
+                wanted,
+                &format!("{name}, {metric}"),
+            );
         }
     }
+}
+
+#[test]
+fn a_reward_model_tells_how_good_answers_are() {
+    let project = project();
+    let sets = "--set task.type=reward --set train.max_steps=60 --set train.shuffle=true --set optimizer.learning_rate=0.01";
+    project.ok(&format!("train run.toml -q {sets}"));
+    let after = judged(&project, 1);
+    assert_eq!(after["reward_accuracy"], 1.0, "{after}");
+    project.ok("predict runs/run/1 preferences.jsonl -o rewards.csv");
+    let table = project.read("rewards.csv");
+    let mut lines = table.lines();
+    assert_eq!(lines.next(), Some("split,pair,chosen_reward,rejected_reward"));
+    let rewards = lines.map(|line| {
+        let cells: Vec<f64> = line.split(',').skip(2).map(|cell| cell.parse().unwrap()).collect();
+        assert!(cells[0] > cells[1], "{line}");
+        cells[0] - cells[1]
+    });
+    let margins: Vec<f64> = rewards.collect();
+    let mean = margins.iter().sum::<f64>() / margins.len() as f64;
+    assert_eq!(margins.len(), 6);
+    close(mean, &after["margin"], "the mean margin");
+    project.ok("predict runs/run/1 --split train -o train.parquet");
+    project.refused("chat runs/run/1", 2, &["no model that writes"]);
+    project.refused("predict runs/run/1 preferences.jsonl", 2, &["-o rewards.csv"]);
+    let sets = "--set task.type=reward --set task.token=<none>";
+    project.refused(&format!("check run.toml {sets}"), 2, &["<none>", "task.token"]);
+    let sets = "--set task.type=reward --set data.max_length=300";
+    project.refused(&format!("check run.toml {sets}"), 2, &["data.max_length"]);
+    project.ok("plan run.toml --set task.type=reward");
 }
 
 /// Evaluates, keeps the best, and stops at several places.
@@ -142,7 +180,11 @@ fn an_interrupted_run_goes_on_as_it_was() {
     let mut other = bytes.clone();
     *other.last_mut().unwrap() ^= 1;
     fs::write(project.path(path), other).unwrap();
-    project.refused("resume runs/run/2", 1, &[path, "not those that were written"]);
+    project.refused(
+        "resume runs/run/2",
+        1,
+        &[path, "not those that were written"],
+    );
     fs::remove_file(project.path(path)).unwrap();
     project.refused("resume runs/run/2", 1, &[path, "before its training"]);
     fs::write(project.path(path), bytes).unwrap();
@@ -194,7 +236,8 @@ fn adapters_learn_it_beside_their_base() {
 #[test]
 fn the_run_prefers_the_better_answers_and_is_talked_to() {
     let project = project();
-    let sets = "--set train.max_steps=300 --set train.shuffle=true --set optimizer.learning_rate=0.01";
+    let sets =
+        "--set train.max_steps=300 --set train.shuffle=true --set optimizer.learning_rate=0.01";
     project.ok(&format!("train run.toml -q {sets} --set task.type=orpo"));
     let after = judged(&project, 1);
     assert_eq!(after["reward_accuracy"], 1.0, "{after}");
@@ -220,7 +263,9 @@ fn a_check_shows_a_pair_and_a_plan_knows_it() {
     let ran = project.ok("check run.toml");
     let asked = "<|im_start|>user\nWhich river is in Bonn?<|im_end|>\n<|im_start|>assistant\n";
     for words in [
-        format!("chosen:\n<|im_start|>system\nBe brief.<|im_end|>\n{asked}⟦The Rhine.<|im_end|>\n⟧"),
+        format!(
+            "chosen:\n<|im_start|>system\nBe brief.<|im_end|>\n{asked}⟦The Rhine.<|im_end|>\n⟧"
+        ),
         format!("{asked}⟦I think that it may be the Moldau.<|im_end|>\n⟧"),
         "of answers".to_owned(),
         "answers end with <|im_end|>".to_owned(),
@@ -230,7 +275,10 @@ fn a_check_shows_a_pair_and_a_plan_knows_it() {
     let plan = project.ok("plan run.toml").out;
     assert!(plan.contains("at most 6 steps of 2 samples"), "{plan}");
     let plan = project.ok("plan run.toml --no-data --assume samples=5").out;
-    assert!(plan.contains("assumed: preferences.jsonl is not read"), "{plan}");
+    assert!(
+        plan.contains("assumed: preferences.jsonl is not read"),
+        "{plan}"
+    );
     project.ok("train run.toml -q --set train.batch_size=auto --set train.max_steps=1");
     let wanted = ["pairs of answers", "preference_jsonl", "dpo"];
     project.refused("init preferences.jsonl", 2, &wanted);
@@ -254,7 +302,10 @@ checkpoint.monitor=valid/accuracy | checkpoint.monitor | reward_accuracy
     let sets = "--set task.loss=ipo --set task.label_smoothing=0.1";
     let words = ["task.label_smoothing", "has no effect"];
     project.refused(&format!("check run.toml {sets}"), 2, &words);
-    project.write("preferences.jsonl", "{\"prompt\": \"a\", \"chosen\": \"b\"}\n");
+    project.write(
+        "preferences.jsonl",
+        "{\"prompt\": \"a\", \"chosen\": \"b\"}\n",
+    );
     for verb in ["check", "train"] {
         let words = ["preferences.jsonl:1: ", "no field \"rejected\""];
         project.refused(&format!("{verb} run.toml"), 1, &words);

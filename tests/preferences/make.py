@@ -96,8 +96,26 @@ def orpo(model, _, pairs):
     return losses.mean(), BETA * means, means
 
 
-def trained(loss_of):
-    model, reference = model_of_tests().train(), model_of_tests().eval()
+def reward(model, _, pairs):
+    """Ouyang et al. 2022, equation 1: the reward is the logit of the token that ends a text, after the last token."""
+    ids, seen, _ = batch(pairs)
+    logits = model(input_ids=ids, attention_mask=seen.long()).logits[..., tokenizer.eos_token_id]
+    rewards = logits.gather(1, seen.sum(-1, keepdim=True).long() - 1).squeeze(-1)
+    chosen, rejected = rewards.chunk(2)
+    return -F.logsigmoid(chosen - rejected).mean(), rewards, None
+
+
+def untied():
+    """The same model with a head of its own."""
+    model = model_of_tests()
+    config = transformers.LlamaConfig(**{**model.config.to_dict(), "tie_word_embeddings": False})
+    other = transformers.LlamaForCausalLM(config)
+    other.load_state_dict({**model.state_dict(), "lm_head.weight": model.lm_head.weight.detach().clone()})
+    return other
+
+
+def trained(loss_of, model=None):
+    model, reference = (model or model_of_tests()).train(), model_of_tests().eval()
     optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=0.0)
     losses = []
     for step in range(STEPS):
@@ -116,20 +134,40 @@ def trained(loss_of):
         margin=(chosen - rejected).mean().item(),
         chosen_reward=chosen.mean().item(),
         rejected_reward=rejected.mean().item(),
-        chosen_log_probability=logs.chunk(2)[0].mean().item(),
-        rejected_log_probability=logs.chunk(2)[1].mean().item(),
     )
+    if logs is not None:
+        after["chosen_log_probability"] = logs.chunk(2)[0].mean().item()
+        after["rejected_log_probability"] = logs.chunk(2)[1].mean().item()
     return dict(steps=losses, after=after)
+
+
+HOW = dict(
+    max_steps=STEPS, per_device_train_batch_size=ROWS, learning_rate=RATE, lr_scheduler_type="constant",
+    optim="adamw_torch", weight_decay=0.0, max_grad_norm=0.0, logging_steps=1, use_cpu=True, bf16=False,
+    gradient_checkpointing=False, report_to="none", train_sampling_strategy="sequential", save_strategy="no",
+    disable_tqdm=True, max_length=None,
+)
+
+
+def reward_by_trl():
+    """A reward model of transformers, whose last layer is the row of the head for the token that ends a text."""
+    model = untied()
+    config = transformers.LlamaConfig(**{**model.config.to_dict(), "num_labels": 1})
+    scored = transformers.LlamaForSequenceClassification(config)
+    scored.model.load_state_dict(model.model.state_dict())
+    scored.score.weight.data[0] = model.lm_head.weight.data[tokenizer.eos_token_id]
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = trl.RewardTrainer(
+            model=scored, args=trl.RewardConfig(folder, disable_dropout=True, **HOW),
+            train_dataset=Dataset.from_list(PAIRS), processing_class=tokenizer,
+        )
+        trainer.train()
+        return [line["loss"] for line in trainer.state.log_history if "loss" in line]
 
 
 def by_trl(loss_type):
     with tempfile.TemporaryDirectory() as folder:
-        args = trl.DPOConfig(
-            folder, beta=BETA, loss_type=[loss_type], max_steps=STEPS, per_device_train_batch_size=ROWS,
-            learning_rate=RATE, lr_scheduler_type="constant", optim="adamw_torch", weight_decay=0.0, max_grad_norm=0.0,
-            logging_steps=1, use_cpu=True, bf16=False, gradient_checkpointing=False, report_to="none",
-            train_sampling_strategy="sequential", save_strategy="no", disable_tqdm=True, max_length=None,
-        )
+        args = trl.DPOConfig(folder, beta=BETA, loss_type=[loss_type], **HOW)
         trainer = trl.DPOTrainer(
             model=model_of_tests(), ref_model=model_of_tests(), args=args, train_dataset=Dataset.from_list(PAIRS),
             processing_class=tokenizer,
@@ -150,6 +188,7 @@ def main():
         ipo=dpo("ipo"),
         ipo_normalised=dpo("ipo", normalised=True),
         orpo=orpo,
+        reward=reward,
     )
     numbers = {name: trained(loss) for name, loss in losses.items()}
     for name, theirs in dict(sigmoid="sigmoid", normalised="sigmoid_norm", ipo_normalised="ipo").items():
@@ -158,6 +197,9 @@ def main():
         # TRL writes down its losses to a few digits.
         assert all(math.isclose(a, b, rel_tol=1e-4) for a, b in zip(numbers[name]["steps"], found, strict=True))
         numbers[name]["trl"] = found
+    found, own = reward_by_trl(), trained(reward, untied())["steps"]
+    print("reward, with a head of its own", own, found)
+    assert all(math.isclose(a, b, rel_tol=1e-4) for a, b in zip(own, found, strict=True))
     (here / "numbers.json").write_text(json.dumps(numbers, indent=1) + "\n")
 
 

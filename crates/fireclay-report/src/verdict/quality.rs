@@ -168,7 +168,7 @@ pub(crate) fn words(name: &str) -> &str {
 pub(crate) fn unit(run: &RunFolder) -> &'static str {
     match run.task() {
         "causal_lm" | "masked_lm" => "token",
-        "seq2seq" | "dpo" | "orpo" => "pair",
+        "seq2seq" | "dpo" | "orpo" | "reward" => "pair",
         _ if run
             .key("data.type")
             .and_then(toml::Value::as_str)

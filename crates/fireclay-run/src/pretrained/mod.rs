@@ -189,7 +189,7 @@ pub(crate) fn more_keys(tokenizer: Option<&Tokenizer>, config: &RunConfig) -> Ma
     let mut keys = tokenizer.map(Tokenizer::ids).unwrap_or_default();
     let goes_on = matches!(
         config.task,
-        TaskConfig::CausalLm(_) | TaskConfig::Dpo(_) | TaskConfig::Orpo(_)
+        TaskConfig::CausalLm(_) | TaskConfig::Dpo(_) | TaskConfig::Orpo(_) | TaskConfig::Reward(_)
     );
     keys.retain(|key, _| goes_on || key == "pad_token_id");
     let section = config.model.section();

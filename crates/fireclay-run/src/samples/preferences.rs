@@ -19,6 +19,8 @@ pub struct PreferenceSamples {
     /// The log-probabilities of the better answer and of the other one of each pair by the model that training began
     /// with.
     reference: Option<Arc<[f32]>>,
+    /// Whether texts are read to their last token, where each counts.
+    whole: bool,
 }
 
 impl PreferenceSamples {
@@ -28,6 +30,15 @@ impl PreferenceSamples {
             split,
             number,
             reference: None,
+            whole: false,
+        }
+    }
+
+    /// The same, whose texts are read to their last token, where each counts.
+    pub(crate) fn whole(self) -> Self {
+        Self {
+            whole: true,
+            ..self
         }
     }
 
@@ -68,7 +79,10 @@ impl Samples for PreferenceSamples {
             sides.flat_map(at).map(|at| numbers[at]).collect()
         };
         Ok(HostPairs {
-            tokens: split.batch(indices).map_err(DatasetError::new)?,
+            tokens: match self.whole {
+                true => split.whole(indices).map_err(DatasetError::new)?,
+                false => split.batch(indices).map_err(DatasetError::new)?,
+            },
             reference: self.reference.as_ref().map(of_side),
         })
     }

@@ -28,7 +28,7 @@ pub use network::{Batch, Input, Network, TableInput, TextInput};
 pub(crate) use preference::log_probabilities;
 pub use preference::{
     DpoConfig, DpoLoss, OrpoConfig, PreferenceBatch, PreferenceLoss, PreferenceModel,
-    PreferenceObjective, PreferenceOutput, PreferenceScorer,
+    PreferenceObjective, PreferenceOutput, PreferenceScorer, RewardConfig, RewardLoss,
 };
 pub use regression::{RegressionConfig, RegressionLoss, TargetScale};
 pub use seq2seq::{PairBatch, Seq2Seq, Seq2SeqConfig, Seq2SeqObjective};
@@ -169,6 +169,8 @@ pub struct Target {
     pub mean_std: Option<(f64, f64)>,
     /// Tokens to a byte of the validation split, where samples are text and that is known.
     pub tokens_per_byte: Option<f64>,
+    /// The token whose logit is a reward, where samples are pairs of answers.
+    pub token: Option<u32>,
 }
 
 impl Target {
@@ -187,6 +189,7 @@ impl Target {
             samples: labels.len(),
             mean_std,
             tokens_per_byte: None,
+            token: None,
         }
     }
 
@@ -323,6 +326,8 @@ tasks! {
         Dpo(DpoConfig),
         /// To learn and prefer better answers at once.
         Orpo(OrpoConfig),
+        /// To tell how good answers are.
+        Reward(RewardConfig),
     }
 }
 

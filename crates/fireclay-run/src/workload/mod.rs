@@ -63,8 +63,10 @@ workloads! {
     MaskedLm(masked_lm::MaskedText),
     /// Texts with labels.
     LabelledText(labelled_text::LabelledText),
-    /// Pairs of answers.
-    Preferences(preferences::Preferences),
+    /// Pairs of answers, which a model learns to give.
+    Preferences(preferences::Preferences<preferences::Answering>),
+    /// Pairs of answers, which a model learns to tell.
+    Rewards(preferences::Preferences<preferences::Judging>),
     /// Texts and their translations.
     Pairs(pairs::Pairs),
 }

@@ -39,8 +39,8 @@ pub struct PreferenceData {
 }
 
 impl PreferenceData {
-    /// Downloads preferences, writes them as texts, and turns these into tokens for a model that looks at `context` of
-    /// them. The same files, configuration and seed give the same data.
+    /// Downloads preferences, writes them as texts, and turns these into tokens, of which `row` are read of a text at most:
+    /// all but the last of each. The same files, configuration and seed give the same data.
     ///
     /// # Errors
     /// The first of what [`PreferenceDataConfig::validate`] and [`TokenizerConfig::validate`] find; whatever is wrong
@@ -48,7 +48,7 @@ impl PreferenceData {
     pub fn load(
         config: &PreferenceDataConfig,
         (kind, tokenizer_config): (TokenizerKind, &TokenizerConfig),
-        context: usize,
+        row: usize,
         seed: u64,
     ) -> Result<Self, DataError> {
         DataError::refuse("data", config.validate())?;
@@ -56,7 +56,7 @@ impl PreferenceData {
         let mut notes = download::beside(&config.download, &config.path)?;
         let template = config.chat_template.as_deref();
         let tokenizer = tokenizer(template, (kind, tokenizer_config))?;
-        let source = source(config, &tokenizer, config.row(context));
+        let source = source(config, &tokenizer, row);
         let (parts, mut files) = source.parts(seed)?;
         notes.extend(notes::of(&source, &parts));
         let own = tokenizer_config.path.iter().chain(config.template_file());
@@ -89,7 +89,7 @@ impl PreferenceData {
 }
 
 impl PreferenceSplit {
-    /// All pairs of `path` (a file or a glob) with `context` tokens at most, written with the template of the tokenizer,
+    /// All pairs of `path` (a file or a glob), of whose texts `row` tokens are read at most, written with the template of the tokenizer,
     /// and what the user should know.
     ///
     /// # Errors
@@ -98,9 +98,8 @@ impl PreferenceSplit {
         path: &str,
         config: &PreferenceDataConfig,
         tokenizer: &Tokenizer,
-        context: usize,
+        row: usize,
     ) -> Result<(Self, Vec<String>), DataError> {
-        let row = config.row(context).min(context);
         let source = source(config, tokenizer, row);
         let part = source.all(path, &expand(path)?)?;
         Ok((part.split(row)?, notes::of_part(&part, &source)))

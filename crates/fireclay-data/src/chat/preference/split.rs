@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::error::DataError;
 use crate::text::TokenBatch;
+use crate::text::marked::id;
 use crate::text::packing::Part;
 use crate::text::tokens::TokenFile;
 
@@ -65,9 +66,7 @@ impl PreferenceSplit {
     /// # Errors
     /// [`DataError::Read`].
     pub fn batch(&self, indices: &[u32]) -> Result<TokenBatch, DataError> {
-        let pair = |index: &u32| &self.pairs[*index as usize].parts;
-        let rows = [0, 1].map(|side| indices.iter().map(move |index| &pair(index)[side]));
-        let rows: Vec<&Part> = rows.into_iter().flatten().collect();
+        let rows = self.rows(indices);
         let mut batch = TokenBatch {
             inputs: Vec::new(),
             targets: Vec::new(),
@@ -79,6 +78,38 @@ impl PreferenceSplit {
             batch.pad();
         }
         Ok(batch)
+    }
+
+    /// The same texts with the last token of each, which nothing follows: there its target is 0, and -1 elsewhere.
+    ///
+    /// # Errors
+    /// [`DataError::Read`].
+    pub fn whole(&self, indices: &[u32]) -> Result<TokenBatch, DataError> {
+        let rows = self.rows(indices);
+        let time = longest(rows.iter().copied()) + 1;
+        let mut batch = TokenBatch {
+            inputs: Vec::with_capacity(rows.len() * time),
+            targets: vec![-1; rows.len() * time],
+            starts: None,
+            dims: [rows.len(), time],
+        };
+        for (row, part) in rows.into_iter().enumerate() {
+            let tokens = self.tokens.read(part.start..part.end + 1)?;
+            batch.targets[row * time + tokens.len() - 1] = 0;
+            batch
+                .inputs
+                .extend(tokens.into_iter().map(|token| id(token) as i32));
+            batch.inputs.resize((row + 1) * time, 0);
+        }
+        Ok(batch)
+    }
+
+    /// What is read of the better answers of these pairs, and then of the others.
+    fn rows(&self, indices: &[u32]) -> Vec<&Part> {
+        let answer = |index: &u32, side: usize| &self.pairs[*index as usize].parts[side];
+        let chosen = indices.iter().map(|index| answer(index, 0));
+        let rejected = indices.iter().map(|index| answer(index, 1));
+        chosen.chain(rejected).collect()
     }
 }
 

@@ -117,7 +117,7 @@ impl DpoConfig {
         Judged {
             losses,
             rewards: gained * self.beta,
-            logs,
+            logs: Some(logs),
         }
     }
 }

@@ -1,8 +1,9 @@
-//! Learning from pairs of answers which one is better: the log-probabilities of both, and what a loss makes of them.
+//! Learning from pairs of answers which one is better: what a model says of both, and what a loss makes of it.
 
 mod dpo;
 mod model;
 mod orpo;
+mod reward;
 mod score;
 #[cfg(test)]
 mod tests;
@@ -10,9 +11,12 @@ mod tests;
 use burn::tensor::{Int, Tensor};
 pub use dpo::{DpoConfig, DpoLoss};
 use fireclay_metrics::Metric;
+use fireclay_models::LanguageModel;
 pub(crate) use model::log_probabilities;
+use model::rewards;
 pub use model::{PreferenceModel, PreferenceObjective, PreferenceOutput};
 pub use orpo::OrpoConfig;
+pub use reward::{RewardConfig, RewardLoss};
 pub use score::PreferenceScorer;
 
 use super::TaskFacts;
@@ -43,7 +47,8 @@ pub struct PreferenceBatch {
     pub inputs: Tensor<2, Int>,
     /// The next token of each, `[2 pairs * time]`; any token where none is of an answer.
     pub targets: Tensor<1, Int>,
-    /// 1 where the next token is of the answer, else 0, `[2 pairs, time]`.
+    /// 1 where the next token is of the answer, else 0, `[2 pairs, time]`. Where whole texts are read, 1 at the last
+    /// token of each.
     pub scored: Tensor<2>,
     /// Tokens of each answer, `[2 pairs]`.
     pub lengths: Tensor<1>,
@@ -71,8 +76,8 @@ pub(crate) struct Judged {
     pub losses: Tensor<1>,
     /// What the model implicitly gives for each answer, `[2 pairs]`.
     pub rewards: Tensor<1>,
-    /// The log-probability of each answer as the loss sees it, `[2 pairs]`.
-    pub logs: Tensor<1>,
+    /// The log-probability of each answer as the loss sees it, `[2 pairs]`, if it goes by these.
+    pub logs: Option<Tensor<1>>,
 }
 
 /// What trains on pairs.
@@ -82,13 +87,22 @@ pub enum PreferenceLoss {
     Dpo(DpoConfig),
     /// Without one.
     Orpo(OrpoConfig),
+    /// Of a model that judges instead of answering.
+    Reward(RewardLoss),
 }
 
 impl PreferenceLoss {
-    fn of(&self, pairs: Pairs) -> Judged {
+    /// What `model` makes of a batch.
+    fn of(&self, model: &LanguageModel, batch: PreferenceBatch) -> Judged {
+        let pairs = |batch: PreferenceBatch| Pairs {
+            logs: log_probabilities(model, &batch),
+            lengths: batch.lengths,
+            reference: batch.reference,
+        };
         match self {
-            Self::Dpo(task) => task.judge(pairs),
-            Self::Orpo(task) => task.judge(pairs),
+            Self::Dpo(task) => task.judge(pairs(batch)),
+            Self::Orpo(task) => task.judge(pairs(batch)),
+            Self::Reward(reward) => reward.judge(rewards(model, &batch, reward.token)),
         }
     }
 }

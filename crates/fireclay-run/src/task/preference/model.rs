@@ -1,14 +1,14 @@
 //! A language model with a loss on pairs of answers around it.
 
 use burn::module::Module;
-use burn::tensor::{ExecutionError, Tensor};
+use burn::tensor::{ExecutionError, FloatDType, Tensor};
 use burn::train::metric::{Adaptor, LossInput, LossMetric};
 use burn::train::{InferenceStep, ItemLazy, SupervisedTraining, TrainOutput, TrainStep};
 use fireclay_models::{LanguageModel, LanguageNetwork};
 use fireclay_train::output::StepOutput;
 use fireclay_train::strategy::{Scorer, backward};
 
-use super::{Judged, Pairs, PreferenceBatch, PreferenceLoss, PreferenceScorer};
+use super::{Judged, PreferenceBatch, PreferenceLoss, PreferenceScorer};
 use crate::task::Objective;
 use crate::task::causal_lm::token_losses;
 
@@ -56,7 +56,7 @@ pub struct PreferenceModel {
 #[derive(Clone, Debug)]
 pub struct PreferenceOutput {
     loss: Tensor<1>,
-    /// Rewards and log-probabilities of the better answers and the others, `[4 pairs]`.
+    /// Rewards of the better answers and the others, and log-probabilities if there are some, `[2 or 4 pairs]`.
     pub(super) judged: Tensor<1>,
     pub(super) pairs: usize,
     tokens: usize,
@@ -71,28 +71,40 @@ pub(crate) fn log_probabilities(model: &LanguageModel, batch: &PreferenceBatch) 
     -losses.sum_dim(1).reshape([rows])
 }
 
+/// The reward of each answer with its prompt: the logit of `token` after the last of its tokens, `[2 pairs]`.
+pub(crate) fn rewards(model: &LanguageModel, batch: &PreferenceBatch, token: u32) -> Tensor<1> {
+    let [rows, time] = batch.inputs.dims();
+    let logits = model.forward(batch.inputs.clone()); // [2 pairs, time, vocabulary]
+    let logits = logits.narrow(2, token as usize, 1).reshape([rows, time]);
+    let logits = logits.cast(FloatDType::F32) * batch.scored.clone();
+    logits.sum_dim(1).reshape([rows])
+}
+
 impl PreferenceModel {
     /// Puts a loss around a model.
     pub fn new(model: LanguageModel, loss: PreferenceLoss) -> Self {
         Self { model, loss }
     }
 
+    /// What the model gives for each answer, `[2 pairs]`: the better ones of a batch, then the others.
+    pub(crate) fn rewards(&self, batch: PreferenceBatch) -> Tensor<1> {
+        self.loss.of(&self.model, batch).rewards
+    }
+
     fn forward(&self, batch: PreferenceBatch) -> PreferenceOutput {
+        let (pairs, tokens) = (batch.pairs, batch.tokens);
         let Judged {
             losses,
             rewards,
             logs,
-        } = self.loss.of(Pairs {
-            logs: log_probabilities(&self.model, &batch),
-            lengths: batch.lengths,
-            reference: batch.reference,
-        });
-        let judged = [rewards, logs].map(Tensor::without_autodiff);
+        } = self.loss.of(&self.model, batch);
+        let judged = [Some(rewards), logs].into_iter().flatten();
+        let judged = judged.map(Tensor::without_autodiff);
         PreferenceOutput {
-            loss: losses.sum().div_scalar(batch.pairs.max(1) as f64),
-            judged: Tensor::cat(judged.into(), 0),
-            pairs: batch.pairs,
-            tokens: batch.tokens,
+            loss: losses.sum().div_scalar(pairs.max(1) as f64),
+            judged: Tensor::cat(judged.collect(), 0),
+            pairs,
+            tokens,
         }
     }
 }

@@ -56,7 +56,7 @@ impl OrpoConfig {
         Judged {
             losses: -chosen - preferred * self.beta,
             rewards: logs.clone() * self.beta,
-            logs,
+            logs: Some(logs),
         }
     }
 }

@@ -16,9 +16,12 @@ fn pairs() -> Pairs {
     }
 }
 
-fn losses(loss: PreferenceLoss) -> Vec<f64> {
-    let judged = loss.of(pairs());
-    judged.losses.to_data().iter::<f64>().collect()
+fn numbers(row: &Tensor<1>) -> Vec<f64> {
+    row.to_data().iter::<f64>().collect()
+}
+
+fn losses(task: DpoConfig) -> Vec<f64> {
+    numbers(&task.judge(pairs()).losses)
 }
 
 fn close(found: &[f64], wanted: &[f64]) {
@@ -38,19 +41,19 @@ fn the_losses_are_those_of_the_papers() {
     let margins = [2.0, -4.5];
     let dpo = DpoConfig::default();
     let wanted = margins.map(|margin| softplus(-0.1 * margin));
-    close(&losses(PreferenceLoss::Dpo(dpo)), &wanted);
+    close(&losses(dpo), &wanted);
     let smoothed = DpoConfig {
         label_smoothing: 0.2,
         ..dpo
     };
     let wanted = margins.map(|m| 0.8 * softplus(-0.1 * m) + 0.2 * softplus(0.1 * m));
-    close(&losses(PreferenceLoss::Dpo(smoothed)), &wanted);
+    close(&losses(smoothed), &wanted);
     let ipo = DpoConfig {
         loss: DpoLoss::Ipo,
         ..dpo
     };
     close(
-        &losses(PreferenceLoss::Dpo(ipo)),
+        &losses(ipo),
         &margins.map(|margin| (margin - 5.0) * (margin - 5.0)),
     );
     let normalised = DpoConfig {
@@ -59,7 +62,7 @@ fn the_losses_are_those_of_the_papers() {
     };
     let by_token = [0.25 + 0.5, -0.1 - 0.4];
     let wanted = by_token.map(|margin| softplus(-0.1 * margin));
-    close(&losses(PreferenceLoss::Dpo(normalised)), &wanted);
+    close(&losses(normalised), &wanted);
 }
 
 #[test]
@@ -70,18 +73,14 @@ fn orpo_needs_no_reference() {
         let ratio = odds[pair] - odds[pair + 2];
         -means[pair] + 0.1 * softplus(-ratio)
     });
-    let loss = PreferenceLoss::Orpo(OrpoConfig::default());
     let without = Pairs {
         reference: None,
         ..pairs()
     };
-    let found = loss
-        .of(without)
-        .losses
-        .to_data()
-        .iter::<f64>()
-        .collect::<Vec<_>>();
-    close(&found, &wanted);
+    close(
+        &numbers(&OrpoConfig::default().judge(without).losses),
+        &wanted,
+    );
 }
 
 #[test]
@@ -91,8 +90,8 @@ fn what_is_certain_has_finite_odds() {
         lengths: row(&[3.0, 1.0]),
         reference: None,
     };
-    let judged = PreferenceLoss::Orpo(OrpoConfig::default()).of(certain);
-    assert!(judged.losses.to_data().iter::<f64>().all(f64::is_finite));
+    let judged = OrpoConfig::default().judge(certain);
+    assert!(numbers(&judged.losses).into_iter().all(f64::is_finite));
 }
 
 #[test]
@@ -107,10 +106,26 @@ fn a_model_that_has_not_moved_has_the_loss_of_the_start() {
             reference: Some(pairs().logs),
             ..pairs()
         };
-        let judged = PreferenceLoss::Dpo(task).of(still);
-        let found: Vec<f64> = judged.losses.to_data().iter::<f64>().collect();
+        let found = numbers(&task.judge(still).losses);
         close(&found, &[task.loss_at_start(); 2]);
     }
+}
+
+#[test]
+fn a_reward_model_is_that_of_bradley_and_terry() {
+    let rewards = row(&[1.0, -2.0, 0.5, 1.0]);
+    let plain = RewardLoss {
+        token: 0,
+        center: 0.0,
+    };
+    let wanted = [softplus(-0.5), softplus(3.0)];
+    close(&numbers(&plain.judge(rewards.clone()).losses), &wanted);
+    let centered = RewardLoss {
+        center: 0.1,
+        ..plain
+    };
+    let wanted = [wanted[0] + 0.1 * 2.25, wanted[1] + 0.1];
+    close(&numbers(&centered.judge(rewards).losses), &wanted);
 }
 
 #[test]

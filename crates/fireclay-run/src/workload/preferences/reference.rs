@@ -87,7 +87,12 @@ fn by_the_first_weights(
     samples: PreferenceSamples,
 ) -> Result<Vec<f32>, RunError> {
     let (config, device) = (base.config(), &base.device);
-    let begun = begin(Preferences::table(config), shape, config, (device, false));
+    let begun = begin(
+        Preferences::<Answering>::table(config),
+        shape,
+        config,
+        (device, false),
+    );
     let begun = begun.map_err(|problem| base.loaded.problems(vec![problem]))?;
     if !lock::began_with(&base.folder, &begun.model)? {
         let what = config.model.section().pretrained.unwrap_or("seed");

@@ -1,60 +1,80 @@
-//! Its finished runs.
+//! Its finished runs, and those that answer.
+
+use std::marker::PhantomData;
 
 use fireclay_data::{Chat, PreferenceSplit, Tokenizer};
 use fireclay_models::{LanguageNetwork, LanguageShape};
 
 use super::super::prelude::*;
-use super::{Preferences, evaluate, reference, source};
+use super::{Answering, Kind, Preferences, evaluate, reference, row, samples, source};
 use crate::generate::Writer;
 use crate::samples::PreferenceSamples;
 use crate::task::PreferenceModel;
 
 /// A finished run on pairs of answers.
-pub(super) struct PreferenceRun {
-    pub base: Base,
-    pub tokenizer: Tokenizer,
-    pub shape: LanguageShape,
-    pub model: PreferenceModel,
+pub struct Finished<K> {
+    pub(super) kind: PhantomData<K>,
+    pub(super) base: Base,
+    pub(super) tokenizer: Tokenizer,
+    pub(super) shape: LanguageShape,
+    pub(super) model: PreferenceModel,
 }
 
-impl PreferenceRun {
+impl<K: Kind> Finished<K> {
+    /// The pairs of a file, and what the user should know of them.
+    pub(super) fn read(&self, path: &str) -> Result<(PreferenceSamples, Vec<String>), RunError> {
+        let config = self.base.config();
+        let row = row::<K>(config).min(self.model.model.context_length());
+        let (split, notes) = PreferenceSplit::of_file(path, source(config), &self.tokenizer, row)?;
+        Ok((samples::<K>(Some(split), None), notes))
+    }
+
+    pub(super) fn evaluate(&self, on: On<'_>) -> Result<Evaluated, RunError> {
+        let read = |path: &str| self.read(path);
+        evaluate_on::<Preferences<K>>(&self.base, on, read, |samples| {
+            let samples = reference::beside(&self.base, &self.shape, samples)?;
+            evaluate(self.base.config(), &self.model, samples, &self.base.device)
+        })
+    }
+
+    /// The one column that it reads.
+    pub(super) fn schema(&self, name: &str) -> InputSchema {
+        let most = self.model.model.context_length();
+        InputSchema::one(name, InputKind::Text { most })
+    }
+}
+
+/// One that answers.
+pub(super) struct AnsweringRun(pub Finished<Answering>);
+
+impl AnsweringRun {
     fn no_rows(&self) -> RunError {
-        let run = self.base.folder.display();
+        let run = self.0.base.folder.display();
         RunError::Usage(format!(
             "a language model goes on from what it is told: fireclay chat {run}, or fireclay generate {run} --prompt TEXT"
         ))
     }
 }
 
-impl Run for PreferenceRun {
+impl Run for AnsweringRun {
     fn merged(&self) -> Result<Vec<(&'static str, Vec<u8>)>, RunError> {
         merged(self.base())
     }
 
     fn base(&self) -> &Base {
-        &self.base
+        &self.0.base
     }
 
     fn schema(&self) -> InputSchema {
-        let most = self.model.model.context_length();
-        InputSchema::one("prompt", InputKind::Text { most })
+        self.0.schema("prompt")
     }
 
     fn evaluate(&self, on: On<'_>) -> Result<Evaluated, RunError> {
-        let (config, context) = (self.base.config(), self.model.model.context_length());
-        let read = |path: &str| {
-            let how = (source(config), &self.tokenizer);
-            let (split, notes) = PreferenceSplit::of_file(path, how.0, how.1, context)?;
-            Ok((PreferenceSamples::new(Some(split), None), notes))
-        };
-        evaluate_on::<Preferences>(&self.base, on, read, |samples| {
-            let samples = reference::beside(&self.base, &self.shape, samples)?;
-            evaluate(config, &self.model, samples, &self.base.device)
-        })
+        self.0.evaluate(on)
     }
 
     fn chat(&self) -> Result<Option<Chat>, RunError> {
-        Chat::of_tokenizer(&self.tokenizer).map_err(RunError::Usage)
+        Chat::of_tokenizer(&self.0.tokenizer).map_err(RunError::Usage)
     }
 
     fn answers(&self, _rows: &RecordBatch) -> Result<Answered, RunError> {
@@ -66,7 +86,12 @@ impl Run for PreferenceRun {
     }
 
     fn writer(&self) -> Result<Writer<'_>, RunError> {
-        let device = &self.base.device;
-        Ok(Writer::new(&self.model.model, &self.tokenizer, device))
+        let Finished {
+            base,
+            tokenizer,
+            model,
+            ..
+        } = &self.0;
+        Ok(Writer::new(&model.model, tokenizer, &base.device))
     }
 }
