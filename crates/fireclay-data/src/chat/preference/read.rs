@@ -55,28 +55,29 @@ impl Reader<'_> {
 
     fn write(&self, files: &[PathBuf], path: &Path) -> Result<TokenFile, DataError> {
         let environment = environment(self.config.day());
-        let template = self.chat.as_ref().map_or("", |chat| &chat.template);
+        let template = self.chat.as_ref().map_or("", |chat| chat.template.as_str());
         let signed = words::signed(template);
         let is_signed = signed.is_some();
         let source = signed.unwrap_or_else(|| words::plain(template));
-        let turns = |chat| {
-            Ok(Turns {
-                rendering: Rendering::new(chat, &environment, &source)?,
-                is_signed,
-                train_on: TrainOn::Assistant,
-            })
-        };
-        let turns = self.chat.as_ref().map_err(Clone::clone).and_then(turns);
-        let tutor = Tutor {
-            config: self.config,
-            tokenizer: self.tokenizer,
-            teacher: turns.map(|turns| Teacher {
-                turns,
+        let teacher = match &self.chat {
+            Ok(chat) => Ok(Teacher {
+                turns: Turns {
+                    rendering: Rendering::new(chat, &environment, &source)
+                        .map_err(DataError::Unusable)?,
+                    is_signed,
+                    train_on: TrainOn::Assistant,
+                },
                 tokenizer: self.tokenizer,
                 special: self.tokenizer.special_names(),
                 is_special: self.tokenizer.special(),
                 field: None,
             }),
+            Err(problem) => Err(problem.clone()),
+        };
+        let tutor = Tutor {
+            config: self.config,
+            tokenizer: self.tokenizer,
+            teacher,
             implicit: AtomicU64::new(0),
             texts: AtomicU64::new(0),
         };

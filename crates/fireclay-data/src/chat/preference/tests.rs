@@ -106,9 +106,16 @@ fn texts_are_read_as_they_stand_and_end() {
     let whole = data.train.whole(&[0, 1]).unwrap();
     let ends = whole.targets.iter().enumerate();
     let ends: Vec<usize> = ends.filter(|(_, at)| **at == 0).map(|(at, _)| at).collect();
-    assert_eq!((whole.dims, ends), ([4, 13], vec![9, 13 + 10, 26 + 12, 39 + 10]));
+    assert_eq!(
+        (whole.dims, ends),
+        ([4, 13], vec![9, 13 + 10, 26 + 12, 39 + 10])
+    );
     let end = data.tokenizer.end_of_text().unwrap() as i32;
-    assert!([9, 23, 38, 49].iter().all(|at: &usize| whole.inputs[*at] == end));
+    assert!(
+        [9, 23, 38, 49]
+            .iter()
+            .all(|at: &usize| whole.inputs[*at] == end)
+    );
     assert!(said(&data, "2 lines are texts and are read as they stand"));
     assert!(
         data.sample.contains(&format!("chosen:\n2 + 2 = ⟦4{END}⟧")),
