@@ -117,9 +117,16 @@ fn a_reward_model_tells_how_good_answers_are() {
     project.ok("predict runs/run/1 preferences.jsonl -o rewards.csv");
     let table = project.read("rewards.csv");
     let mut lines = table.lines();
-    assert_eq!(lines.next(), Some("split,pair,chosen_reward,rejected_reward"));
+    assert_eq!(
+        lines.next(),
+        Some("split,pair,chosen_reward,rejected_reward")
+    );
     let rewards = lines.map(|line| {
-        let cells: Vec<f64> = line.split(',').skip(2).map(|cell| cell.parse().unwrap()).collect();
+        let cells: Vec<f64> = line
+            .split(',')
+            .skip(2)
+            .map(|cell| cell.parse().unwrap())
+            .collect();
         assert!(cells[0] > cells[1], "{line}");
         cells[0] - cells[1]
     });
@@ -129,9 +136,17 @@ fn a_reward_model_tells_how_good_answers_are() {
     close(mean, &after["margin"], "the mean margin");
     project.ok("predict runs/run/1 --split train -o train.parquet");
     project.refused("chat runs/run/1", 2, &["no model that writes"]);
-    project.refused("predict runs/run/1 preferences.jsonl", 2, &["-o rewards.csv"]);
+    project.refused(
+        "predict runs/run/1 preferences.jsonl",
+        2,
+        &["-o rewards.csv"],
+    );
     let sets = "--set task.type=reward --set task.token=<none>";
-    project.refused(&format!("check run.toml {sets}"), 2, &["<none>", "task.token"]);
+    project.refused(
+        &format!("check run.toml {sets}"),
+        2,
+        &["<none>", "task.token"],
+    );
     let sets = "--set task.type=reward --set data.max_length=300";
     project.refused(&format!("check run.toml {sets}"), 2, &["data.max_length"]);
     project.ok("plan run.toml --set task.type=reward");
