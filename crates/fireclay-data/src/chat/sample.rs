@@ -59,11 +59,7 @@ fn with_signs(shown: &[u32], signs: &[bool], tokenizer: &Tokenizer) -> Result<St
 }
 
 /// What some tokens are in the text of all: a tokenizer may write the first word of a text without the blank before it.
-fn piece(
-    ids: &[u32],
-    range: std::ops::Range<usize>,
-    tokenizer: &Tokenizer,
-) -> Result<String, DataError> {
+fn piece(ids: &[u32], range: Range<usize>, tokenizer: &Tokenizer) -> Result<String, DataError> {
     let before = tokenizer.decode_all(&ids[..range.start])?;
     let with = tokenizer.decode_all(&ids[..range.end])?;
     match with.strip_prefix(&before) {

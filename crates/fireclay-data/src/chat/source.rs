@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::config::ChatDataConfig;
 use super::laid::{Found, Laid, Stretch, laid};
 use super::read::Reader;
 use crate::error::DataError;

@@ -54,7 +54,7 @@ impl Tutor<'_> {
                 answers,
                 tools,
             } => {
-                let said = (&prompt, &tools);
+                let said = (&prompt[..], &tools);
                 both(answers.map(|answer| self.of_talk(said, &answer)))
             }
         }
