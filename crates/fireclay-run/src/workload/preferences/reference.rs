@@ -12,7 +12,7 @@ use fireclay_train::loader::Samples;
 use fireclay_train::workers;
 
 use super::super::prelude::*;
-use super::Preferences;
+use super::{Answering, Preferences};
 use crate::artifacts::{FinishedError, REFERENCE};
 use crate::reference::{decode, kept};
 use crate::samples::PreferenceSamples;
