@@ -35,6 +35,7 @@ mod plan;
 mod power;
 mod precision;
 mod predicting;
+mod preferences;
 mod pretrained;
 mod reports;
 mod resume;

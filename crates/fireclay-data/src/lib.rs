@@ -49,6 +49,10 @@ mod words;
 
 pub use arrow;
 
+pub use self::chat::preference::{
+    LongPair, PlainText, PreferenceData, PreferenceDataConfig, PreferenceFormat, PreferenceSplit,
+    holds_preferences,
+};
 pub use self::chat::{
     Chat, ChatDataConfig, ChatFormat, ChatMarks, ChatPacking, TooLong, TrainOn, holds_conversations,
 };

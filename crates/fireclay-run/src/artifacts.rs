@@ -35,8 +35,11 @@ pub const TRANSLATIONS: &str = "translations.jsonl";
 /// Images and texts of which the answer is wrong or unsure.
 pub const SAMPLES: &str = "samples.jsonl";
 
+/// What the model said of each sample before its training, where training goes by it.
+pub const REFERENCE: &str = "reference.safetensors";
+
 /// What a run keeps of its last evaluation for whoever looks at it.
-pub(crate) const KEPT: [&str; 4] = [PREDICTIONS, LANGUAGE, TRANSLATIONS, SAMPLES];
+pub(crate) const KEPT: [&str; 5] = [PREDICTIONS, LANGUAGE, TRANSLATIONS, SAMPLES, REFERENCE];
 
 /// Where the model is in the module that is trained, whatever the task.
 pub(crate) const MODEL_PATH: &str = "model.";

@@ -48,6 +48,7 @@ mod prepared;
 mod pretrained;
 mod published;
 mod read;
+mod reference;
 mod results;
 mod samples;
 mod seed;

@@ -7,6 +7,7 @@ mod segments;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use burn::module::Module;
 use fireclay_data::{Tokenizer, sha256_file};
 use fireclay_models::{Family, ModelDescription};
 use fireclay_train::cost::Cost;
@@ -194,6 +195,14 @@ pub(crate) fn base(run: &Path) -> Result<Option<String>, FolderError> {
     let lock = read(run)?;
     let hash = lock.get("base_sha256").and_then(Value::as_str);
     Ok(hash.map(str::to_owned))
+}
+
+/// Whether a model has the weights that the run began with.
+pub(crate) fn began_with<M: Module>(run: &Path, model: &M) -> Result<bool, FolderError> {
+    let lock = read(run)?;
+    let known = lock.get("initial_weights_sha256").and_then(Value::as_str);
+    let found = encode(model, &Kept::All).map(|bytes| hex(&Sha256::digest(&bytes)));
+    Ok(known == found.as_deref())
 }
 
 /// What the run had cost when it ended, if it has and this was written down.

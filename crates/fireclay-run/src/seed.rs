@@ -40,6 +40,7 @@ fn keeps(config: &RunConfig, seed: u64) -> Option<String> {
     match (&config.data, located.split) {
         (DataConfig::Pairs(pairs), _) => kept_by_files(&located, &pairs.config.split),
         (DataConfig::Chats(chats), _) => kept_by_files(&located, &chats.config.split),
+        (DataConfig::Preferences(pairs), _) => kept_by_files(&located, &pairs.config.split),
         (_, Some(split)) => {
             let is_decided = split.seed.is_some() || split.column.is_some() || split.time.is_some();
             let is_drawn = !is_decided && draws(&located, [split.valid, split.test]);

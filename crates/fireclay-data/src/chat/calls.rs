@@ -3,7 +3,7 @@
 use minijinja::Value;
 use minijinja::value::ValueKind;
 
-use super::message::{held, items};
+use super::line::{held, items};
 
 /// What the assistant may call: a list, or a text that is one in JSON.
 pub(super) fn tools(object: &Value) -> Result<Option<Value>, String> {

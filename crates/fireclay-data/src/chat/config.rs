@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::named::NAMED;
+use super::named;
 use crate::config::{Problems, with_defaults};
 use crate::download::{self, DownloadConfig};
 use crate::text::TextSplitConfig;
@@ -118,8 +118,7 @@ impl ChatDataConfig {
 
     /// The file of the template, unless it is one that is built in.
     pub fn template_file(&self) -> Option<&String> {
-        let name = self.chat_template.as_ref();
-        name.filter(|name| NAMED.iter().all(|(known, _)| known != name))
+        named::file(self.chat_template.as_ref())
     }
 
     /// Every problem, as pairs of a key inside `[data]` and a message.
@@ -145,6 +144,6 @@ impl ChatDataConfig {
 }
 
 /// The day that the templates of Llama 3 write where they are told none.
-fn default_today() -> String {
+pub(super) fn default_today() -> String {
     "2024-07-26".into()
 }

@@ -34,7 +34,8 @@ impl TextData {
         DataError::refuse("data", config.validate())?;
         DataError::refuse("tokenizer", tokenizer_config.validate(kind))?;
         let mut notes = download::beside(&config.download, &config.path)?;
-        let tokenizer = tokenizer(config, (kind, tokenizer_config))?;
+        let template = config.chat_template.as_deref();
+        let tokenizer = tokenizer(template, (kind, tokenizer_config))?;
         let source = Source {
             reader: Reader {
                 config,
@@ -97,8 +98,11 @@ impl TokenSplit {
 }
 
 /// The tokenizer that the configuration names, with the template that it names.
-fn tokenizer(
-    config: &ChatDataConfig,
+///
+/// # Errors
+/// If it is made from text, lacks what the template needs, or a file cannot be read.
+pub(super) fn tokenizer(
+    template: Option<&str>,
     (kind, tokenizer): (TokenizerKind, &TokenizerConfig),
 ) -> Result<Tokenizer, DataError> {
     if !matches!(kind, TokenizerKind::File | TokenizerKind::Byte) {
@@ -108,10 +112,10 @@ fn tokenizer(
         )));
     }
     let tokenizer = Tokenizer::train(kind, tokenizer, std::iter::empty())?;
-    let Some(name) = &config.chat_template else {
+    let Some(name) = template else {
         return Ok(tokenizer);
     };
-    let Some((name, template)) = NAMED.into_iter().find(|(known, _)| known == name) else {
+    let Some((name, template)) = NAMED.into_iter().find(|(known, _)| *known == name) else {
         return Ok(tokenizer.with_chat_template(template_in(Path::new(name))?));
     };
     match lacks(name, &tokenizer) {
@@ -128,7 +132,11 @@ fn template_in(path: &Path) -> Result<String, DataError> {
     String::from_utf8(bytes).map_err(|_| DataError::damaged(path, "it is no text in UTF-8"))
 }
 
-fn chat(tokenizer: &Tokenizer) -> Result<Chat, DataError> {
+/// The template of a tokenizer.
+///
+/// # Errors
+/// If it has none, or one that cannot be understood.
+pub(super) fn chat(tokenizer: &Tokenizer) -> Result<Chat, DataError> {
     let chat = Chat::of_tokenizer(tokenizer).map_err(DataError::Unusable)?;
     chat.ok_or_else(|| {
         let names = NAMED.map(|(name, _)| format!("{name:?}")).join(" or ");

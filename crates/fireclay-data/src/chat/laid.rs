@@ -93,12 +93,17 @@ impl Found {
 }
 
 impl Stretch {
-    fn is_longer(&self, row: usize) -> bool {
+    pub fn is_longer(&self, row: usize) -> bool {
         self.end - self.start > row as u64 + 1
     }
 
+    /// Where it starts, if it is one token alone: nothing follows it.
+    pub fn alone(&self) -> Option<u64> {
+        (self.end == self.start + 1).then_some(self.start)
+    }
+
     /// What is read of it, and how many tokens train; none where nothing that fits trains.
-    fn part(&self, row: usize, too_long: TooLong) -> Option<(Part, u64)> {
+    pub fn part(&self, row: usize, too_long: TooLong) -> Option<(Part, u64)> {
         if !self.is_longer(row) {
             return Some((self.start..self.end - 1, self.trained));
         }

@@ -37,8 +37,15 @@ impl Teacher<'_> {
     /// # Errors
     /// What is wrong with it, and what to do.
     pub fn lesson(&self, line: &str) -> Result<Lesson, String> {
-        let conversation = Conversation::read(line, self.field)?;
-        let Rendered { text, turns } = self.turns.of(&conversation)?;
+        self.of(&Conversation::read(line, self.field)?)
+    }
+
+    /// The tokens of a conversation.
+    ///
+    /// # Errors
+    /// What is wrong with it, and what to do.
+    pub fn of(&self, conversation: &Conversation) -> Result<Lesson, String> {
+        let Rendered { text, turns } = self.turns.of(conversation)?;
         if text.len() > MOST {
             return Err(format!(
                 "it has {} bytes of text, {MOST} are the most; shorten it, or leave the line out",
@@ -51,7 +58,7 @@ impl Teacher<'_> {
             .encode_with_offsets(&text)
             .map_err(|error: DataError| error.to_string())?;
         let tally = Tally {
-            spelled: self.spelled(&conversation),
+            spelled: self.spelled(conversation),
             ..self.tokenizer.tally(&text, &tokens)
         };
         let places = self.places(&tokens, &offsets);
@@ -120,7 +127,10 @@ impl Teacher<'_> {
 
 /// The bytes that each token stands for: from the end of those before it, since some tokenizers count the blank before
 /// a word to no token. A special token has no such blank.
-fn places(offsets: &[Span], is_special: impl Fn(usize) -> bool) -> Vec<std::ops::Range<usize>> {
+pub(super) fn places(
+    offsets: &[Span],
+    is_special: impl Fn(usize) -> bool,
+) -> Vec<std::ops::Range<usize>> {
     let mut reached = 0;
     let place = |(at, &(start, end)): (usize, &Span)| {
         let begin = match is_special(at) {
@@ -134,7 +144,12 @@ fn places(offsets: &[Span], is_special: impl Fn(usize) -> bool) -> Vec<std::ops:
 }
 
 /// Marks the tokens of a conversation. As in `transformers`, a token that is of a turn in part is of the turn.
-fn mark(tokens: &mut [u32], places: &[std::ops::Range<usize>], turns: &[Turn], all_train: bool) {
+pub(super) fn mark(
+    tokens: &mut [u32],
+    places: &[std::ops::Range<usize>],
+    turns: &[Turn],
+    all_train: bool,
+) {
     if !all_train {
         tokens.iter_mut().for_each(|token| *token |= UNTRAINED);
     }

@@ -7,6 +7,7 @@ use minijinja::Value;
 use minijinja::value::ValueKind;
 
 use super::calls::{arguments_of, calls, tools};
+use super::line::{held, items, keys, no_field, object};
 
 /// A conversation, as a template takes it.
 #[derive(Clone, Debug)]
@@ -20,16 +21,6 @@ pub(super) struct Conversation {
 
 /// The fields that hold the messages, unless the configuration names one.
 const FIELDS: [&str; 2] = ["messages", "conversations"];
-/// Fields that others read and that would change what is trained.
-const UNREAD: [(&str, &str); 4] = [
-    ("functions", "write them as `tools`"),
-    ("function_call", "write it as `tool_calls` of a message"),
-    ("documents", "write them into a message"),
-    (
-        "chat_template_kwargs",
-        "write them into the template: data.chat_template",
-    ),
-];
 /// Who speaks, in OpenAI's form.
 const ROLES: [&str; 5] = ["system", "developer", "user", "assistant", "tool"];
 /// Who speaks, in ShareGPT's form, and in the other one.
@@ -51,15 +42,7 @@ impl Conversation {
     /// # Errors
     /// What is wrong with it, and what to do.
     pub fn read(line: &str, field: Option<&str>) -> Result<Self, String> {
-        let object: Value = serde_json::from_str(line).map_err(|error| no_json(line, &error))?;
-        if object.kind() != ValueKind::Map {
-            return Err(no_object(line));
-        }
-        for (key, advice) in UNREAD {
-            if held(&object, key).is_some() {
-                return Err(format!("the field {key:?} is not read: {advice}"));
-            }
-        }
+        let object = object(line)?;
         let (name, list) = list(&object, field)?;
         let mut messages = Vec::new();
         messages.extend(system(&object)?);
@@ -91,60 +74,22 @@ impl Conversation {
 }
 
 /// A message in OpenAI's form.
-struct Message {
-    role: &'static str,
-    value: Value,
+#[derive(Clone, Debug)]
+pub(super) struct Message {
+    pub role: &'static str,
+    pub value: Value,
     /// Whether its loss counts, if it is the assistant's.
-    trains: bool,
+    pub trains: bool,
 }
 
 impl Message {
-    fn of(role: &'static str, content: &str) -> Self {
+    pub fn of(role: &'static str, content: &str) -> Self {
         Self {
             role,
             value: Value::from_pairs([("role", role), ("content", content)]),
             trains: true,
         }
     }
-}
-
-/// The value of a key; none where it is `null`.
-pub(super) fn held(object: &Value, key: &str) -> Option<Value> {
-    let value = object.get_attr(key).ok()?;
-    (!value.is_undefined() && !value.is_none()).then_some(value)
-}
-
-pub(super) fn items(list: &Value) -> Vec<Value> {
-    list.try_iter().map(Iterator::collect).unwrap_or_default()
-}
-
-fn keys(object: &Value) -> Vec<String> {
-    items(object).iter().map(ToString::to_string).collect()
-}
-
-fn no_json(line: &str, error: &serde_json::Error) -> String {
-    match line.trim_start().starts_with('[') {
-        true => no_object(line),
-        // The reader names the line.
-        false => format!("it is no JSON: {}", without_line(error)),
-    }
-}
-
-/// What is wrong, and in which column.
-fn without_line(error: &serde_json::Error) -> String {
-    let (text, at) = (
-        error.to_string(),
-        format!(" at line {} column", error.line()),
-    );
-    text.replace(&at, " at column")
-}
-
-fn no_object(line: &str) -> String {
-    let advice = match line.trim_start().starts_with('[') {
-        true => "; of a file that is one list, `jq -c '.[]' FILE` makes lines",
-        false => "",
-    };
-    format!("a line must be an object with a conversation{advice}")
 }
 
 /// The messages, and the name of their field.
@@ -156,11 +101,10 @@ fn list(object: &Value, field: Option<&str>) -> Result<(String, Value), String> 
     let Some((name, list)) = found else {
         let wanted = names.iter().map(|name| format!("{name:?}"));
         let wanted = wanted.collect::<Vec<_>>().join(" or ");
-        let known = keys(object).into_iter().take(20);
-        let known = known.map(|key| format!("{key:?}")).collect::<Vec<_>>();
-        return Err(format!(
-            "no field {wanted}; the fields are {}: data.field names that of the messages",
-            known.join(", ")
+        return Err(no_field(
+            object,
+            &wanted,
+            "data.field names that of the messages",
         ));
     };
     match list.kind() {
@@ -170,7 +114,7 @@ fn list(object: &Value, field: Option<&str>) -> Result<(String, Value), String> 
 }
 
 /// What the system says in a field of its own.
-fn system(object: &Value) -> Result<Option<Message>, String> {
+pub(super) fn system(object: &Value) -> Result<Option<Message>, String> {
     let Some(value) = held(object, "system") else {
         return Ok(None);
     };
@@ -180,7 +124,7 @@ fn system(object: &Value) -> Result<Option<Message>, String> {
     Ok((!text.trim().is_empty()).then(|| Message::of("system", text)))
 }
 
-fn read(message: &Value) -> Result<Message, String> {
+pub(super) fn read(message: &Value) -> Result<Message, String> {
     if message.kind() != ValueKind::Map {
         return Err("is no object".into());
     }

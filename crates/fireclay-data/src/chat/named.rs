@@ -10,6 +10,11 @@ pub(super) const NAMED: [(&str, &str); 2] = [
     ("zephyr", include_str!("zephyr.jinja")),
 ];
 
+/// The file that a configuration names a template by, unless that is built in.
+pub(super) fn file(name: Option<&String>) -> Option<&String> {
+    name.filter(|name| NAMED.iter().all(|(known, _)| known != name))
+}
+
 /// What a tokenizer lacks for the template of this name.
 pub(super) fn lacks(name: &str, tokenizer: &Tokenizer) -> Option<&'static str> {
     let has = |token: &&str| tokenizer.special_token(token).is_some();

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::config::ChatDataConfig;
-use super::lesson::Teacher;
+use super::lesson::{Lesson, Teacher};
 use super::message::Conversation;
 use super::template::{Chat, Rendering, environment};
 use super::turns::Turns;
@@ -70,7 +70,7 @@ impl Reader<'_> {
         };
         let mut writer = TokenWriter::create(path, TokenType::U32)?;
         for file in files {
-            write_file(Lines::open(file)?, &teacher, &mut writer)?;
+            write_file(Lines::open(file)?, |line| teacher.lesson(line), &mut writer)?;
         }
         writer.finish()
     }
@@ -89,9 +89,13 @@ pub fn holds_conversations(path: &str) -> Result<bool, DataError> {
     Ok(line.is_some_and(|line| Conversation::read(&line, None).is_ok()))
 }
 
-fn write_file(
+/// Writes what `teach` makes of each line of a file.
+///
+/// # Errors
+/// What is wrong with a line; a file without any.
+pub(super) fn write_file(
     mut lines: Lines,
-    teacher: &Teacher<'_>,
+    teach: impl Fn(&str) -> Result<Lesson, String> + Sync,
     writer: &mut TokenWriter,
 ) -> Result<(), DataError> {
     let path = absolute(&lines.path);
@@ -103,7 +107,7 @@ fn write_file(
         }
         is_empty = false;
         let lessons = batch.into_par_iter().map(|(line, text)| {
-            let lesson = teacher.lesson(&text);
+            let lesson = teach(&text);
             lesson.map_err(|message| DataError::Json {
                 path: path.clone(),
                 line,

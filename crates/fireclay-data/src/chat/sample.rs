@@ -1,8 +1,11 @@
 //! A conversation to look at.
 
+use std::ops::Range;
+
 use super::source::Part;
 use crate::error::DataError;
 use crate::text::marked::{id, trains};
+use crate::text::tokens::TokenFile;
 use crate::tokenizer::Tokenizer;
 
 /// Tokens that are shown at most.
@@ -16,8 +19,20 @@ pub(super) fn sample(part: &Part, tokenizer: &Tokenizer) -> Result<Option<String
     let Some(first) = &part.laid.first else {
         return Ok(None);
     };
-    let (start, end) = (first.start, first.end + 1);
-    let shown = part.found.tokens.read(start..end.min(start + SHOWN))?;
+    excerpt(&part.found.tokens, first.start..first.end + 1, tokenizer).map(Some)
+}
+
+/// The first tokens of a range as a text, with what trains between ⟦ and ⟧; the first of all is not predicted.
+///
+/// # Errors
+/// If they cannot be read or decoded.
+pub(super) fn excerpt(
+    tokens: &TokenFile,
+    range: Range<u64>,
+    tokenizer: &Tokenizer,
+) -> Result<String, DataError> {
+    let (start, end) = (range.start, range.end);
+    let shown = tokens.read(start..end.min(start + SHOWN))?;
     // Nothing is before the first token, so it is not predicted.
     let placed = shown.iter().enumerate();
     let signs: Vec<bool> = placed.map(|(at, token)| at > 0 && trains(*token)).collect();
@@ -26,7 +41,7 @@ pub(super) fn sample(part: &Part, tokenizer: &Tokenizer) -> Result<Option<String
     if more > 0 {
         text += &format!(" ... and {more} tokens more");
     }
-    Ok(Some(text))
+    Ok(text)
 }
 
 fn with_signs(shown: &[u32], signs: &[bool], tokenizer: &Tokenizer) -> Result<String, DataError> {
@@ -44,11 +59,7 @@ fn with_signs(shown: &[u32], signs: &[bool], tokenizer: &Tokenizer) -> Result<St
 }
 
 /// What some tokens are in the text of all: a tokenizer may write the first word of a text without the blank before it.
-fn piece(
-    ids: &[u32],
-    range: std::ops::Range<usize>,
-    tokenizer: &Tokenizer,
-) -> Result<String, DataError> {
+fn piece(ids: &[u32], range: Range<usize>, tokenizer: &Tokenizer) -> Result<String, DataError> {
     let before = tokenizer.decode_all(&ids[..range.start])?;
     let with = tokenizer.decode_all(&ids[..range.end])?;
     match with.strip_prefix(&before) {

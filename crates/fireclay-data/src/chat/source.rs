@@ -3,14 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::config::ChatDataConfig;
 use super::laid::{Found, Laid, Stretch, laid};
 use super::read::Reader;
 use crate::error::DataError;
 use crate::files::expand;
 use crate::random::{Purpose, shuffle, stream};
 use crate::split::SPLIT_NAMES;
-use crate::text::TokenSplit;
+use crate::text::{TextSplitConfig, TokenSplit};
 
 /// Where conversations come from, and how they become rows.
 pub(super) struct Source<'a> {
@@ -69,7 +68,8 @@ impl Source<'_> {
             own("test", &config.test_path)?,
         );
         let taken = [true, valid.is_none(), test.is_none()];
-        let dealt = dealt(main.conversations.len(), config, taken, seed)?;
+        let count = (main.conversations.len(), "conversations");
+        let dealt = dealt(count, &config.split, taken, seed)?;
         let mut dealt = SPLIT_NAMES.into_iter().zip(dealt).map(|(name, rows)| {
             let own = rows.iter().map(|row| &main.conversations[*row]);
             let own: Vec<&Stretch> = own.collect();
@@ -106,14 +106,15 @@ impl Source<'_> {
     }
 }
 
-/// Deals conversations out, by chance, to the splits that are `taken` from them; each split keeps their order.
-fn dealt(
-    count: usize,
-    config: &ChatDataConfig,
+/// Deals so many conversations, or what they are called, out by chance to the splits that are `taken` from them; each
+/// split keeps their order.
+pub(super) fn dealt(
+    (count, what): (usize, &str),
+    shares: &TextSplitConfig,
     taken: [bool; 3],
     seed: u64,
 ) -> Result<[Vec<usize>; 3], DataError> {
-    let cuts = config.split.cuts(count as u64, taken[1], taken[2]);
+    let cuts = shares.cuts(count as u64, taken[1], taken[2]);
     let mut order: Vec<usize> = (0..count).collect();
     shuffle(&mut order, &mut stream(seed, Purpose::Split, 0));
     let mut dealt: [Vec<usize>; 3] = Default::default();
@@ -122,12 +123,12 @@ fn dealt(
         dealt[split].push(row);
     }
     dealt.iter_mut().for_each(|rows| rows.sort_unstable());
-    let fractions = [config.split.train, config.split.valid, config.split.test];
+    let fractions = [shares.train, shares.valid, shares.test];
     for (split, name) in SPLIT_NAMES.into_iter().enumerate() {
         let is_wanted = split == 0 || fractions[split] > 0.0;
         if taken[split] && is_wanted && dealt[split].is_empty() {
             return Err(DataError::Split(format!(
-                "the {name} split is empty: {count} conversations are too few; add some, or set the fraction to 0"
+                "the {name} split is empty: {count} {what} are too few; add some, or set the fraction to 0"
             )));
         }
     }

@@ -17,7 +17,7 @@ pub struct TokenBatch {
 
 impl TokenBatch {
     /// Adds tokens that follow each other to the row that is not full.
-    pub(super) fn push(&mut self, tokens: &[u32]) {
+    pub(crate) fn push(&mut self, tokens: &[u32]) {
         let followed = tokens.len() - 1;
         let read = tokens.iter().take(followed);
         let next = tokens.iter().skip(1);
@@ -34,7 +34,7 @@ impl TokenBatch {
     }
 
     /// Fills the row up; what fills it is a document of its own, that does not count.
-    pub(super) fn pad(&mut self) {
+    pub(crate) fn pad(&mut self) {
         let padding = self.inputs.len().next_multiple_of(self.dims[1]) - self.inputs.len();
         self.start(padding);
         self.inputs.extend(std::iter::repeat_n(0, padding));

@@ -2,8 +2,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use fireclay_data::{
-    ChatDataConfig, TextData, TextDataConfig, TextFormat, TextOrder, TokenType, Tokenizer,
-    TokenizerConfig, TokenizerKind,
+    ChatDataConfig, PreferenceData, PreferenceDataConfig, TextData, TextDataConfig, TextFormat,
+    TextOrder, TokenType, Tokenizer, TokenizerConfig, TokenizerKind,
 };
 use fireclay_fuzz::{fuzz, fuzz_with};
 
@@ -238,6 +238,50 @@ fn conversations() {
         |_| {},
         |path| {
             let _ = load(path);
+        },
+    );
+}
+
+#[test]
+fn preferences() {
+    let folder = tempfile::tempdir().unwrap();
+    let template = folder.path().join("template.jinja");
+    fs::write(
+        &template,
+        "{% for m in messages %}<{{ m.role }}>{{ m.content }}</>{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}",
+    )
+    .unwrap();
+    let plain = "{\"prompt\": \"2 + 2 = \", \"chosen\": \"4\", \"rejected\": \"five\"}\n\
+                 {\"chosen\": \"Human: hi Assistant: ho\", \"rejected\": \"Human: hi Assistant: no\"}\n";
+    let talk = "{\"prompt\": [{\"role\": \"user\", \"content\": \"hi\"}], \"chosen\": [{\"role\": \"assistant\", \"content\": \"ho\"}], \
+                \"rejected\": \"no\"}\n\
+                {\"chosen\": [{\"from\": \"human\", \"value\": \"hi\"}, {\"from\": \"gpt\", \"value\": \"ho\"}], \
+                \"rejected\": [{\"from\": \"human\", \"value\": \"hi\"}, {\"from\": \"gpt\", \"value\": \"no\"}]}\n";
+    let load = |path: &Path| {
+        let mut config = PreferenceDataConfig::new(text(path));
+        config.chat_template = Some(text(&template));
+        config.cache_dir = Some(text(&path.with_file_name("cache")));
+        let tokens = TokenizerConfig::default();
+        let data = PreferenceData::load(&config, (TokenizerKind::Byte, &tokens), 512, 1);
+        let _ = fs::remove_dir_all(path.with_file_name("cache"));
+        data
+    };
+    let seeds = [plain, talk].map(|line| line.repeat(4).into_bytes());
+    for (name, seed) in ["plain", "talk"].iter().zip(&seeds) {
+        let path = folder.path().join(name);
+        fs::write(&path, seed).unwrap();
+        load(&path).unwrap();
+    }
+    fuzz_with(
+        "preferences.jsonl",
+        &seeds,
+        |_| {},
+        |path| {
+            if let Ok(data) = load(path) {
+                let pairs: Vec<u32> = (0..data.train.pairs() as u32).collect();
+                data.train.batch(&pairs).unwrap();
+                data.train.whole(&pairs).unwrap();
+            }
         },
     );
 }

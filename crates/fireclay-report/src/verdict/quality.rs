@@ -158,6 +158,7 @@ pub(crate) fn words(name: &str) -> &str {
         "bleu" => "BLEU",
         "map" => "mean average precision",
         "subset_accuracy" => "the share of samples with all labels right",
+        "reward_accuracy" => "the share of pairs whose better answer has the larger reward",
         "loss" => "the loss",
         name => name,
     }
@@ -167,7 +168,7 @@ pub(crate) fn words(name: &str) -> &str {
 pub(crate) fn unit(run: &RunFolder) -> &'static str {
     match run.task() {
         "causal_lm" | "masked_lm" => "token",
-        "seq2seq" => "pair",
+        "seq2seq" | "dpo" | "orpo" | "reward" => "pair",
         _ if run
             .key("data.type")
             .and_then(toml::Value::as_str)
@@ -182,7 +183,7 @@ pub(crate) fn unit(run: &RunFolder) -> &'static str {
 /// A share in percent where people say it so.
 fn shown(name: &str, value: f64) -> String {
     match name {
-        "accuracy" | "subset_accuracy" => percent(value),
+        "accuracy" | "reward_accuracy" | "subset_accuracy" => percent(value),
         _ => number(value),
     }
 }

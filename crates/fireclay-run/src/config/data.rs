@@ -2,8 +2,9 @@
 
 use fireclay_data::{
     ChatDataConfig, ChatFormat, ImageDataConfig, ImageFormat, PairDataConfig, PairFormat,
-    SplitConfig, TableConfig, TableFormat, TargetKind, TextDataConfig, TextFormat, TextTableConfig,
-    TextTableFormat, TokenizerConfig, TokenizerKind, Worded,
+    PreferenceDataConfig, PreferenceFormat, SplitConfig, TableConfig, TableFormat, TargetKind,
+    TextDataConfig, TextFormat, TextTableConfig, TextTableFormat, TokenizerConfig, TokenizerKind,
+    Worded,
 };
 use serde::Serialize;
 
@@ -57,6 +58,8 @@ data! {
     Text(TextSource): TextFormat, TextDataConfig;
     /// Conversations.
     Chats(ChatSource): ChatFormat, ChatDataConfig;
+    /// Pairs of answers.
+    Preferences(PreferenceSource): PreferenceFormat, PreferenceDataConfig;
     /// Texts and their translations.
     Pairs(PairSource): PairFormat, PairDataConfig;
     /// Texts with labels in a table.

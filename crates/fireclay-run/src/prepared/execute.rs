@@ -154,7 +154,7 @@ impl Execute<'_> {
 
     /// Trains, then writes and evaluates the trained model.
     pub(super) fn run<W: Workload>(
-        self,
+        mut self,
         (config, data): (&RunConfig, &W::Data),
         shape: Shape<W>,
         begun: Beginning<Model<W>>,
@@ -163,6 +163,7 @@ impl Execute<'_> {
         let leads = self.leads();
         let (prepared, device) = (self.prepared, self.device);
         let splits = W::samples(config, data);
+        let (splits, reference) = self.referred::<W>(config, (&begun.model, splits), folder)?;
         let held_out = [splits[1].clone(), splits[2].clone()];
         let adapters = begun.adapters.clone();
         let more = W::monitored(config, &splits[1], data, &device.device);
@@ -175,6 +176,7 @@ impl Execute<'_> {
             hooks: self.hooks,
             begun,
             splits,
+            reference,
             more,
             device,
         };

@@ -4,6 +4,7 @@ mod changing;
 mod execute;
 mod opening;
 mod preflight;
+mod reference;
 pub mod shards;
 mod together;
 mod training;

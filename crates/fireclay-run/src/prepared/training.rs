@@ -28,6 +28,8 @@ pub(super) struct Training<'a, W: Workload> {
     pub hooks: Hooks,
     pub begun: Beginning<Model<W>>,
     pub splits: [W::Samples; 3],
+    /// The hash of what the model as it begins says of the samples, where training goes by that.
+    pub reference: Option<String>,
     pub more: Option<More<Model<W>>>,
     pub device: &'a RunDevice,
 }
@@ -69,6 +71,10 @@ impl<W: Workload> WithObjective<Model<W>, Batch<W>> for Training<'_, W> {
         .together(exchange)
         .scorer(objective.scorer())
         .also(more);
+        let trainer = match self.reference {
+            Some(sha256) => trainer.part("reference", json!({ "sha256": sha256 })),
+            None => trainer,
+        };
         let trainer = match self.begun.adapters {
             Some(adapters) => trainer
                 .part("lora", json!(adapters.lora))

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use fireclay_config::Document;
-use fireclay_data::{ChatFormat, PairFormat, TextFormat, TextTableFormat};
+use fireclay_data::{ChatFormat, PairFormat, PreferenceFormat, TextFormat, TextTableFormat};
 use fireclay_train::run_folder;
 use serde_json::{Map, Value, json};
 
@@ -155,7 +155,8 @@ fn reads_text(data: &str) -> bool {
     let pairs = PairFormat::ALL.map(PairFormat::name);
     let table = TextTableFormat::ALL.map(TextTableFormat::name);
     let chats = ChatFormat::ALL.map(ChatFormat::name);
-    [&texts[..], &pairs, &table, &chats]
+    let preferences = PreferenceFormat::ALL.map(PreferenceFormat::name);
+    [&texts[..], &pairs, &table, &chats, &preferences]
         .concat()
         .contains(&data)
 }

@@ -192,7 +192,10 @@ fn is_free(name: &Value) -> bool {
 /// and fill texts, and how long they may be where the base says more than the training read.
 pub(crate) fn more_keys(tokenizer: Option<&Tokenizer>, config: &RunConfig) -> Map<String, Value> {
     let mut keys = tokenizer.map(Tokenizer::ids).unwrap_or_default();
-    let goes_on = matches!(config.task, TaskConfig::CausalLm(_));
+    let goes_on = matches!(
+        config.task,
+        TaskConfig::CausalLm(_) | TaskConfig::Dpo(_) | TaskConfig::Orpo(_) | TaskConfig::Reward(_)
+    );
     keys.retain(|key, _| goes_on || key == "pad_token_id");
     let section = config.model.section();
     let base = section.start.and_then(|start| start.pretrained.as_deref());

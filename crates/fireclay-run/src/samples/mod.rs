@@ -1,9 +1,11 @@
-//! What becomes a batch: rows, images, windows of text, texts with labels, pairs of texts.
+//! What becomes a batch: rows, images, windows of text, texts with labels, pairs of texts, pairs of
+//! answers.
 
 mod image;
 mod labelled_text;
 mod masked;
 mod pairs;
+mod preferences;
 mod table;
 mod text;
 
@@ -11,6 +13,7 @@ pub use image::ImageSamples;
 pub use labelled_text::TextTableSamples;
 pub use masked::MaskedSamples;
 pub use pairs::PairSamples;
+pub use preferences::PreferenceSamples;
 pub use table::TableSamples;
 pub use text::TextSamples;
 

@@ -10,6 +10,7 @@ mod causal_lm;
 mod classification;
 mod masked_lm;
 mod multilabel;
+mod preference;
 mod regression;
 mod seq2seq;
 mod values;
@@ -24,6 +25,11 @@ pub(crate) use masked_lm::MaskedOutput;
 pub use masked_lm::{MaskedLm, MaskedLmConfig, MaskedObjective, MaskedScorer, MaskedTokens};
 pub use multilabel::{MultilabelAnswer, MultilabelConfig};
 pub use network::{Batch, Input, Network, TableInput, TextInput};
+pub(crate) use preference::log_probabilities;
+pub use preference::{
+    DpoConfig, DpoLoss, OrpoConfig, PreferenceBatch, PreferenceLoss, PreferenceModel,
+    PreferenceObjective, PreferenceOutput, PreferenceScorer, RewardConfig, RewardLoss,
+};
 pub use regression::{RegressionConfig, RegressionLoss, TargetScale};
 pub use seq2seq::{PairBatch, Seq2Seq, Seq2SeqConfig, Seq2SeqObjective};
 pub use values::{ClassName, ClassWeights, Threshold};
@@ -163,6 +169,8 @@ pub struct Target {
     pub mean_std: Option<(f64, f64)>,
     /// Tokens to a byte of the validation split, where samples are text and that is known.
     pub tokens_per_byte: Option<f64>,
+    /// The token whose logit is a reward, where samples are pairs of answers.
+    pub token: Option<u32>,
 }
 
 impl Target {
@@ -181,6 +189,7 @@ impl Target {
             samples: labels.len(),
             mean_std,
             tokens_per_byte: None,
+            token: None,
         }
     }
 
@@ -313,6 +322,12 @@ tasks! {
         Seq2Seq(Seq2SeqConfig),
         /// To predict the masked tokens of a text.
         MaskedLm(MaskedLmConfig),
+        /// To prefer better answers, against a reference.
+        Dpo(DpoConfig),
+        /// To learn and prefer better answers at once.
+        Orpo(OrpoConfig),
+        /// To tell how good answers are.
+        Reward(RewardConfig),
     }
 }
 

@@ -12,7 +12,9 @@ mod labelled;
 mod labelled_text;
 mod masked_lm;
 mod pairs;
+mod preferences;
 mod prelude;
+mod reference;
 mod registry;
 mod shared;
 mod shown;
@@ -24,6 +26,7 @@ mod unigram;
 
 pub use dataset::{Columns, Dataset};
 pub(crate) use labelled::{extra, postprocess};
+pub use reference::Reference;
 pub use registry::{WithData, WithWorkload, WorkloadWords};
 pub(crate) use shared::own;
 pub use shown::Shown;
@@ -60,6 +63,10 @@ workloads! {
     MaskedLm(masked_lm::MaskedText),
     /// Texts with labels.
     LabelledText(labelled_text::LabelledText),
+    /// Pairs of answers, which a model learns to give.
+    Preferences(preferences::Preferences<preferences::Answering>),
+    /// Pairs of answers, which a model learns to tell.
+    Rewards(preferences::Preferences<preferences::Judging>),
     /// Texts and their translations.
     Pairs(pairs::Pairs),
 }
@@ -76,7 +83,7 @@ macro_rules! held {
 use held;
 
 /// A workload. All of its methods are functions of a configuration that was checked for it.
-pub trait Workload: 'static {
+pub trait Workload: Sized + 'static {
     /// Its `[model]` table.
     type Model: ModelTable;
     /// Its `[data]` table.
@@ -155,6 +162,11 @@ pub trait Workload: 'static {
             1 => valid,
             _ => test,
         }
+    }
+
+    /// What training needs to know of the model as it begins, if it goes by that.
+    fn reference(_config: &RunConfig) -> Option<Reference<Self>> {
+        None
     }
 
     /// Hands `work` the objective that a model is trained for.

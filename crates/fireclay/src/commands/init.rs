@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use fireclay_data::{
     CategoricalEncoding, ColumnKind, Guess, GuessedColumn, TableFormat, TargetKind, guess,
-    guess_for, guess_texts, holds_conversations,
+    guess_for, guess_texts, holds_conversations, holds_preferences,
 };
 
 use super::report::write;
@@ -81,6 +81,9 @@ fn one(args: &Args, data: &Path, output: &Path) -> Result<String, Failure> {
     let table = data.display().to_string();
     if holds_conversations(&table)? {
         return Err(init_text::conversations(&table));
+    }
+    if holds_preferences(&table)? {
+        return Err(init_text::preferences(&table));
     }
     let target = args.target.as_deref();
     if let Some(texts) = guess_texts(&table, target)? {

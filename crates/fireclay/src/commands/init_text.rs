@@ -36,6 +36,14 @@ pub fn conversations(path: &str) -> Failure {
     ))
 }
 
+/// The same for pairs of answers.
+pub fn preferences(path: &str) -> Failure {
+    let path = quoted(path);
+    Failure::Usage(format!(
+        "{path} holds pairs of answers, which teach a language model that is there to prefer the better ones. Name its folder in a config: data = {{ type = \"preference_jsonl\", path = {path} }}, model = {{ pretrained = \"FOLDER\" }} and task = {{ type = \"dpo\" }}, or \"orpo\"; docs/language-models.md has a whole one"
+    ))
+}
+
 /// The config for a folder of texts; `None` if it holds images, or no text.
 pub fn folder(folder: &Path, output: &Path) -> Result<Option<String>, Failure> {
     let shown = folder.display().to_string();
