@@ -14,7 +14,6 @@ use crate::shape::EncoderShape;
 registry! {
     /// A model that reads a text as a whole.
     pretrainable EncoderConfig builds
-    #[expect(clippy::large_enum_variant, reason = "a program holds one, never a list of them")]
     EncoderModel for EncoderShape {
         bert::Bert(BertConfig => Bert) = "bert", "encoder that reads both sides of each token, bert-base or bert-large (Devlin et al. 2018)";
         roberta::Roberta(RobertaConfig => Roberta) = "roberta", "BERT trained for longer, by default of roberta-base's size (Liu et al. 2019)";

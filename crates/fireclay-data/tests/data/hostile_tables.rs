@@ -121,7 +121,7 @@ fn a_row_of_a_million_keys_is_refused() {
     let rows = "{\"x\": 1, \"y\": 0}\n{\"x\": 2, \"y\": 1}\n".repeat(10);
     let path = files.write(
         "keys.jsonl",
-        &format!("{rows}{{{keys}\"x\": 3, \"y\": 1}}\n"),
+        format!("{rows}{{{keys}\"x\": 3, \"y\": 1}}\n"),
     );
     let begun = std::time::Instant::now();
     let error = Table::load(TableFormat::Jsonl, &config(&path, "y")).unwrap_err();

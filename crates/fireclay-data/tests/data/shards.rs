@@ -102,10 +102,10 @@ fn shards(files: &Files) -> (Server, ImageDataConfig, u64) {
 fn bytes_in(folder: &Path) -> u64 {
     let entries = fs::read_dir(folder).unwrap().map(Result::unwrap);
     let archives = entries.filter(|entry| {
-        !entry
+        entry
             .path()
             .extension()
-            .is_some_and(|ending| ending == "json")
+            .is_none_or(|ending| ending != "json")
     });
     archives.map(|entry| entry.metadata().unwrap().len()).sum()
 }

@@ -11,10 +11,6 @@ use crate::vision::ImageConfig;
 
 /// The model that a `config.json` describes.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one is read from a file and taken apart at once"
-)]
 pub enum HuggingFaceModel {
     /// GPT-2, Llama or another decoder.
     Language(ModelDescription<LanguageConfig>),
