@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::language::GPT;
 use crate::resume::{self, newest, results, unseal};
-use crate::support::{EVERYTHING, Project, Ran, poem, wait_until};
+use crate::support::{EVERYTHING, Project, Ran, Wgpu, poem, wait_until, wgpu};
 use crate::translation::{TRANSFORMER, pairs};
 
 /// A small network on the shipped digits.
@@ -54,6 +54,17 @@ fn in_parts(config: &str, parts: usize) -> String {
     format!("{config}\n[cluster]\nparts = {parts}\ntimeout = 60\n")
 }
 
+/// A small residual network on the digits, with shortcuts whose batch norms lie beside those of the blocks.
+fn residual() -> String {
+    let resnet = "type = \"resnet\"\nblock = \"basic\"\nlayers = [1, 1]\nstem = \"cifar\"\nwidth = 8\nshortcut = \"projection\"";
+    DIGITS.replace("type = \"cnn\"\nwidths = [8, 16]\nnorm = \"none\"", resnet)
+}
+
+/// Parts whose batch norms meet.
+fn in_synced_parts(config: &str, parts: usize) -> String {
+    format!("{}sync_batch_norm = true\n", in_parts(config, parts))
+}
+
 /// A project for each kind of data.
 fn projects() -> Vec<(&'static str, Project)> {
     let table = Project::with(&in_parts(&table(), 4));
@@ -68,6 +79,14 @@ fn projects() -> Vec<(&'static str, Project)> {
         ("images", digits),
         ("a GPT", gpt),
         ("a translation", translation),
+        (
+            "a table with batch norm",
+            Project::with(&in_synced_parts(EVERYTHING, 4)),
+        ),
+        (
+            "images with batch norm",
+            Project::with(&in_synced_parts(&residual(), 4)),
+        ),
     ]
 }
 
@@ -90,7 +109,21 @@ fn the_threads_of_one_process_make_no_difference() {
 #[test]
 fn parts_that_cannot_be_are_refused() {
     let project = Project::with(&in_parts(EVERYTHING, 4));
-    project.refused("check run.toml", 2, &["`parts` must be 1", "batch norm"]);
+    project.refused(
+        "check run.toml",
+        2,
+        &[
+            "`parts` must be 1",
+            "batch norm",
+            "`sync_batch_norm = true`",
+        ],
+    );
+    project.refused(
+        "check run.toml --set model.norm=layer --set cluster.sync_batch_norm=true",
+        2,
+        &["`sync_batch_norm` must be false", "no batch norm"],
+    );
+    project.ok("check run.toml --set cluster.sync_batch_norm=true");
     project.refused(
         "check run.toml --set cluster.parts=3 --set model.norm=layer",
         2,
@@ -496,4 +529,46 @@ fn a_shared_out_optimizer_ends_with_the_same_bits() {
             &format!("{what}, resumed"),
         );
     }
+}
+
+/// Backends whose processes clip by the norm of the first, and devices that there are not enough of.
+#[test]
+fn other_backends_train_together() {
+    let Some(program) = with_mpi() else { return };
+    // Clipped at every step.
+    let config = table().replace("max_grad_norm = 1.0", "max_grad_norm = 0.01");
+    let project = Project::with(&in_parts(&config, 4));
+    if cfg!(feature = "ndarray") {
+        let line = "train run.toml -q --set device.backend=ndarray";
+        for world in [1, 2, 4] {
+            ok(&project, &program, world, line);
+        }
+        assert_same(&project, ["runs/run/1", "runs/run/2"], "on ndarray in two");
+        assert_same(&project, ["runs/run/1", "runs/run/3"], "on ndarray in four");
+        project.write("synced.toml", &in_synced_parts(EVERYTHING, 4));
+        let line = "train synced.toml -q --set device.backend=ndarray";
+        for world in [1, 2] {
+            ok(&project, &program, world, line);
+        }
+        let when = "with batch norm on ndarray";
+        assert_same(&project, ["runs/synced/1", "runs/synced/2"], when);
+    }
+    if matches!(wgpu(&project), Wgpu::Absent) {
+        return;
+    }
+    let line = "train run.toml -q --name wgpu --set device.backend=wgpu --set train.epochs=1";
+    let ran = run(&project, &program, 2, line);
+    ran.refused(2, &["2 processes on this machine", "device_per_process"]);
+    assert!(!project.path("runs/wgpu").exists(), "a run was begun");
+    let shared = format!("{line} --set cluster.device_per_process=false");
+    for world in [1, 2] {
+        ok(&project, &program, world, &shared);
+    }
+    let losses = [1, 2].map(|run| {
+        let record = project.read(&format!("runs/wgpu/{run}/metrics.jsonl"));
+        let last = record.lines().rev().find(|line| line.contains("valid"));
+        let line: serde_json::Value = serde_json::from_str(last.unwrap()).unwrap();
+        line["loss"].as_f64().unwrap()
+    });
+    assert!((losses[0] - losses[1]).abs() < 1e-3, "{losses:?}");
 }

@@ -45,7 +45,7 @@ fn flip(path: &Path) {
 }
 
 /// Runs a line of a shell, in which `$F` is the program.
-fn shell(project: &Project, line: &str) -> Ran {
+pub fn shell(project: &Project, line: &str) -> Ran {
     let output = Command::new("bash")
         .args(["-c", line])
         .env("F", env!("CARGO_BIN_EXE_fireclay"))

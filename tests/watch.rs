@@ -161,3 +161,35 @@ fn a_page_with_control_pauses_a_training_and_stops_it() {
     );
     assert_eq!(page.program.wait().unwrap().code(), Some(4));
 }
+
+#[test]
+fn connections_that_ask_nothing_are_closed_and_hold_up_nobody() {
+    let project = Project::new();
+    project.ok("train configs/tabular/breast-cancer.toml -q --set train.max_steps=4 --set lr_scheduler.warmup_steps=0");
+    let page = Page::of(&project, &format!("watch {RUN}"));
+    let half = || {
+        let mut stream = TcpStream::connect(&page.address).unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nHo").unwrap();
+        stream
+    };
+    let streams: Vec<TcpStream> = (0..100).map(|_| half()).collect();
+    std::thread::sleep(Duration::from_millis(200));
+    let open = std::fs::read_dir(format!("/proc/{}/fd", page.program.id()));
+    if let Ok(open) = open {
+        assert!(
+            open.count() < 100,
+            "the files of a training need descriptors too"
+        );
+    }
+    // The places of those that ask nothing come free.
+    assert_eq!(page.status("GET", "/", ""), 200);
+    for mut stream in streams {
+        stream
+            .set_read_timeout(Some(Duration::from_secs(60)))
+            .unwrap();
+        // It says that this took too long, or nothing.
+        let mut said = Vec::new();
+        let _ = stream.read_to_end(&mut said);
+        assert!(!said.starts_with(b"HTTP/1.1 200"));
+    }
+}

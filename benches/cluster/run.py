@@ -154,6 +154,9 @@ def exchange(args):
                 print(f"{found['parameters']:9} {world:5} {1e3 * step:9.2f} {1e3 * waits:11.2f}", flush=True)
 
 
+PHASES = ("data", "compute", "exchange", "optimizer")
+
+
 def efficiency(args):
     """Times the steps of one process of two threads and of two processes of one, in turn."""
     with tempfile.TemporaryDirectory() as folder:
@@ -165,12 +168,12 @@ def efficiency(args):
                 threads = ("--set", f"train.cpu_shards={3 - world}")
                 found = train(args, world, args.config, f"{folder}/{turn}-{world}", "-q", *threads)
                 cost = found["cost"]
-                phases = ("data_seconds", "compute_seconds", "exchange_seconds", "optimizer_seconds")
-                times[world].append(sum(cost.get(phase, 0.0) for phase in phases) / cost["steps"])
-        best = {world: min(found) for world, found in times.items()}
+                times[world].append([1e3 * cost.get(f"{phase}_seconds", 0.0) / cost["steps"] for phase in PHASES])
+        best = {world: min(found, key=sum) for world, found in times.items()}
         for world, found in times.items():
-            print(f"{world} processes: {', '.join(f'{1e3 * one:.2f}' for one in found)} ms a step")
-        print(f"efficiency of two processes: {best[1] / best[2]:.2f}")
+            phases = ", ".join(f"{phase} {one:.2f}" for phase, one in zip(PHASES, best[world]))
+            print(f"{world} processes: {', '.join(f'{sum(one):.2f}' for one in found)} ms a step; the best: {phases}")
+        print(f"efficiency of two processes: {sum(best[1]) / sum(best[2]):.2f}")
 
 
 def main():

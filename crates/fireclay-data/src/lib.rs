@@ -90,7 +90,8 @@ pub use self::text::{
     TextOrder, TextSplitConfig, TokenBatch, TokenSplit, TokenType,
 };
 pub use self::text_table::{
-    TextPreprocess, TextTableBatch, TextTableConfig, TextTableData, TextTableFormat, TextTableSplit,
+    TextPreprocess, TextTableBatch, TextTableConfig, TextTableData, TextTableFormat,
+    TextTableSplit, encode_cells,
 };
 pub use self::tokenizer::{
     DecodeStream, Surfaces, Tally, Tokenizer, TokenizerConfig, TokenizerKind,

@@ -19,6 +19,7 @@ pub(crate) enum Purpose {
     Window = 10,
     Bucket = 11,
     Mask = 12,
+    Shards = 13,
 }
 
 /// The stream of (seed, purpose, counter).

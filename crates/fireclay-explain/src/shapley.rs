@@ -29,6 +29,8 @@ pub const EXACT: usize = 8;
 
 /// So many points are in memory at once, or one coalition.
 const TOGETHER: usize = 4096;
+/// So many numbers, where the points of a path alone would be more than those.
+const NUMBERS: usize = 1 << 22;
 
 /// The exact shares, by the value of each of the 2^groups coalitions.
 pub fn exact_shapley(
@@ -115,6 +117,16 @@ pub fn sampled_shapley(
     let drawn: Vec<(&[f32], Vec<usize>)> = drawn.collect();
     let (mut bases, mut shares) = (Vec::new(), Vec::new());
     let together = TOGETHER / (2 * groups.len() + 2);
+    if together == 0 {
+        for (row, order) in &drawn {
+            let back: Vec<usize> = order.iter().rev().copied().collect();
+            let mut values = along(f, (point, row), groups, order);
+            values.extend(along(f, (point, row), groups, &back));
+            bases.push(values[0]);
+            shares.push(of_pair(&values, order));
+        }
+        return averaged(mean(bases.into_iter()), &shares, groups.len());
+    }
     for some in drawn.chunks(together.max(1)) {
         let paths = some.iter().flat_map(|(row, order)| {
             let back: Vec<usize> = order.iter().rev().copied().collect();
@@ -132,6 +144,27 @@ pub fn sampled_shapley(
         }
     }
     averaged(mean(bases.into_iter()), &shares, groups.len())
+}
+
+/// The values at the points of a [`path`] that is too long to be in memory at once.
+fn along(
+    f: &dyn Function,
+    (point, row): (&[f32], &[f32]),
+    groups: &[Vec<usize>],
+    order: &[usize],
+) -> Vec<f64> {
+    let most = (NUMBERS / row.len().max(1)).max(1) * row.len();
+    let (mut points, mut mixed, mut values) = (row.to_vec(), row.to_vec(), Vec::new());
+    for group in order {
+        if points.len() >= most {
+            values.extend(f.values(&points));
+            points.clear();
+        }
+        groups[*group].iter().for_each(|at| mixed[*at] = point[*at]);
+        points.extend(&mixed);
+    }
+    values.extend(f.values(&points));
+    values
 }
 
 /// The points from a row of the background to the point, as the groups become those of the point in this order.

@@ -257,3 +257,32 @@ fn attention_rolls_out_by_hand() {
     let first = vec![0.0, 1.0, 0.0, 1.0];
     assert_eq!(attention_rollout(&[first, none], 2), [0.5, 0.5, 0.0, 1.0]);
 }
+
+/// The sum of very many numbers.
+struct Total(usize);
+
+impl Function for Total {
+    fn width(&self) -> usize {
+        self.0
+    }
+
+    fn values(&self, points: &[f32]) -> Vec<f64> {
+        // More at once would fill the memory where there are a hundred thousand columns.
+        assert!(points.len() <= 5_000_000, "{} numbers", points.len());
+        let sum = |point: &[f32]| point.iter().map(|value| f64::from(*value)).sum();
+        points.chunks_exact(self.0).map(sum).collect()
+    }
+}
+
+#[test]
+fn shares_of_very_many_columns_are_found_piece_by_piece() {
+    let width = 3000;
+    let point: Vec<f32> = (0..width).map(|at| (at % 7) as f32).collect();
+    let groups: Vec<Vec<usize>> = (0..width).map(|at| vec![at]).collect();
+    let background = vec![1.0; width];
+    let found = sampled_shapley(&Total(width), &point, &background, &groups, (1, 3));
+    let wanted: Vec<f64> = point.iter().map(|value| f64::from(*value) - 1.0).collect();
+    for (found, wanted) in found.values.iter().zip(&wanted) {
+        assert!((found - wanted).abs() < 1e-6, "{found} {wanted}");
+    }
+}

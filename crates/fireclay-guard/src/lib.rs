@@ -6,11 +6,11 @@ use std::any::Any;
 use std::cell::Cell;
 use std::fs::File;
 use std::io::{Error, ErrorKind, Read, Result};
-use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind, set_hook, take_hook};
 use std::path::Path;
-use std::sync::Once;
 use std::sync::mpsc::channel;
-use std::thread::Builder;
+use std::sync::{Mutex, Once, PoisonError};
+use std::thread::{Builder, scope};
 use std::time::Duration;
 
 /// Opens a file for reading. A pipe would wait for a writer, and a device may never end.
@@ -150,6 +150,39 @@ pub fn within<T: Send + 'static>(
     }
 }
 
+/// What `work` makes of each share, in their order. Each has a thread of its own, or this one where the system gives no more.
+///
+/// # Panics
+///
+/// If `work` does.
+pub fn side_by_side<S: Send, T: Send>(shares: Vec<S>, work: impl Fn(S) -> T + Sync) -> Vec<T> {
+    let shares: Vec<_> = shares
+        .into_iter()
+        .map(|share| Mutex::new(Some(share)))
+        .collect();
+    let work = |share: &Mutex<Option<S>>| {
+        let share = share.lock().unwrap_or_else(PoisonError::into_inner).take();
+        work(share.expect("each is taken once"))
+    };
+    let work = &work;
+    scope(|scope| {
+        let begun: Vec<_> = shares
+            .iter()
+            .map(
+                |share| match Builder::new().spawn_scoped(scope, move || work(share)) {
+                    Ok(thread) => Ok(thread),
+                    Err(_) => Err(work(share)),
+                },
+            )
+            .collect();
+        let ended = begun.into_iter().map(|begun| match begun {
+            Ok(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
+            Err(done) => done,
+        });
+        ended.collect()
+    })
+}
+
 thread_local! {
     static IS_QUIET: Cell<bool> = const { Cell::new(false) };
 }
@@ -184,6 +217,19 @@ mod tests {
             caught(|| panic!("page {}", 7)),
             Err::<(), _>("page 7".into())
         );
+    }
+
+    #[test]
+    fn shares_are_done_side_by_side_in_their_order() {
+        let mut numbers = [1, 2, 3, 4, 5];
+        let shares = numbers.chunks_mut(2).collect();
+        let sums = side_by_side(shares, |share: &mut [i32]| {
+            share[0] = 0;
+            share.iter().sum::<i32>()
+        });
+        assert_eq!((sums, numbers), (vec![2, 4, 0], [0, 2, 0, 4, 0]));
+        let none: Vec<i32> = side_by_side(Vec::<i32>::new(), |share| share);
+        assert!(none.is_empty());
     }
 
     #[test]

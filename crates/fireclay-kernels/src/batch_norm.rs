@@ -4,6 +4,7 @@
 mod flex;
 #[cfg(all(test, feature = "flex"))]
 mod tests;
+mod together;
 
 use burn::backend::Dispatch;
 use burn::backend::ops::ModuleOps;
@@ -14,6 +15,8 @@ use burn::tensor::module::{self, BatchNormTrainOutput, batch_norm_train};
 use crate::add_relu::relu_gradient;
 use crate::operation::{Applied, Operation, apply_keeping};
 use crate::pass::{one_pass, one_pass_without};
+
+pub use together::NormOfAll;
 
 /// (x - mean) / sqrt(variance + epsilon) * gamma + beta, with the mean and the population variance of
 /// each channel over the batch and over all positions (Ioffe & Szegedy 2015,

@@ -43,10 +43,11 @@ mod past;
 mod softmax;
 #[cfg(all(test, feature = "flex"))]
 mod test;
+mod together;
 
 pub use add_relu::add_relu;
 pub use attention::{attention, self_attention};
-pub use batch_norm::{batch_norm, batch_norm_relu, normalise, normalise_relu};
+pub use batch_norm::{NormOfAll, batch_norm, batch_norm_relu, normalise, normalise_relu};
 pub use conv::conv2d;
 pub use cross_entropy::cross_entropy;
 pub use embedding::embedding;
@@ -59,6 +60,7 @@ pub use optimizer::{AdamStep, MomentumStep, adam, descent, lerp, momentum, sum_o
 pub use pass::{PASS_BEGINS, PASS_ENDS, RECURRENCE_BEGINS, RECURRENCE_ENDS, recurrence};
 pub use past::{Past, Sight, attend_each};
 pub use softmax::softmax;
+pub use together::{Join, Part, Together, in_part};
 
 /// Whether `device` is the one that the loops over slices are for.
 #[cfg_attr(

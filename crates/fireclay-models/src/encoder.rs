@@ -1,7 +1,10 @@
 //! Models that read a text as a whole.
 
 pub mod bert;
+pub mod distilbert;
 pub mod lstm;
+pub mod modernbert;
+pub mod roberta;
 
 use burn::tensor::{Bool, Int, Tensor};
 
@@ -14,6 +17,9 @@ registry! {
     #[expect(clippy::large_enum_variant, reason = "a program holds one, never a list of them")]
     EncoderModel for EncoderShape {
         bert::Bert(BertConfig => Bert) = "bert", "encoder that reads both sides of each token, bert-base or bert-large (Devlin et al. 2018)";
+        roberta::Roberta(RobertaConfig => Roberta) = "roberta", "BERT trained for longer, by default of roberta-base's size (Liu et al. 2019)";
+        distilbert::Distilbert(DistilbertConfig => Distilbert) = "distilbert", "half of BERT, by default of distilbert-base's size (Sanh et al. 2019)";
+        modernbert::Modernbert(ModernbertConfig => Modernbert) = "modernbert", "encoder with rotations, gates and windows, by default ModernBERT-base's (Warner et al. 2024)";
         lstm::Lstm(LstmConfig => Lstm) = "lstm", "bidirectional LSTM that classifies texts (Graves & Schmidhuber 2005)";
     }
 
@@ -193,3 +199,6 @@ pub trait EncoderNetwork {
     /// Whether the model was built for a shape with outputs.
     fn classifies(&self) -> bool;
 }
+
+#[cfg(test)]
+mod tests;

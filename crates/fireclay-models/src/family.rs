@@ -150,3 +150,9 @@ pub trait Pretrainable: Family {
     /// Whether a model that timm or `transformers` calls `name` may be of this architecture.
     fn may_be(&self, name: &str) -> bool;
 }
+
+/// The name of a part of a tensor in a file, where the rows of the tensor `name` are those of so many parts, one after
+/// another.
+pub(crate) fn part_of(name: &str, part: usize, parts: usize) -> String {
+    format!("{name}[{part}/{parts}]")
+}

@@ -10,7 +10,7 @@ mod reader;
 
 use serde_json::{Map, Value};
 
-pub(crate) use entry::{Entry, document};
+pub(crate) use entry::{Entry, document, labels};
 pub use error::HuggingFaceError;
 pub(crate) use reader::Reader;
 
@@ -77,7 +77,7 @@ pub(crate) fn compare<C, S>(
     let kind = own.iter().find(|entry| entry.key == "model_type");
     let other = kind.and_then(|kind| {
         let found = json.get(kind.key).unwrap_or(&Value::Null);
-        (kind.value.as_ref() != Some(found)).then(|| differs(kind, found))
+        (!kind.is_said_by(found)).then(|| differs(kind, found))
     });
     if let Some(other) = other {
         return Err(HuggingFaceError::Keys(vec![other]));

@@ -47,12 +47,14 @@ pub const ALL_LINEAR: &str = "all-linear";
 
 /// The layers that make queries and values, under the names that they have in the models; GPT-2,
 /// Phi-3 and GPT-NeoX make both, and the keys, in one.
-const QUERY_AND_VALUE: [&[&str]; 5] = [
+const QUERY_AND_VALUE: [&[&str]; 7] = [
     &["q_proj", "v_proj"],
     &["query", "value"],
     &["c_attn"],
     &["qkv_proj"],
     &["query_key_value"],
+    &["q_lin", "v_lin"],
+    &["Wqkv"],
 ];
 
 impl Default for LoraConfig {

@@ -2,6 +2,11 @@
 
 pub mod cnn;
 pub mod convnext;
+#[cfg(test)]
+mod hub {
+    mod tests;
+}
+mod hugging_face;
 pub mod lenet;
 pub mod mobilenet_v3;
 pub mod resnet;

@@ -123,7 +123,7 @@ impl Asked for EncoderModel {
     fn ask(&self, shape: &EncoderShape, size: [usize; 2], noise: &mut Noise) -> Vec<TensorProto> {
         let tokens = noise.tokens(size, shape.vocabulary);
         // An LSTM reads padding at the end alone.
-        let is_token = noise.mask(size, matches!(self, Self::Bert(_)));
+        let is_token = noise.mask(size, !matches!(self, Self::Lstm(_)));
         let mut found = vec![ints(&tokens), mask(&is_token)];
         found.push(match self.classifies() {
             true => floats(&self.forward_pooled(tokens, None, is_token)),
@@ -322,6 +322,29 @@ fn texts(folder: &Path) {
             outputs,
         };
         case::<EncoderConfig>(folder, name, bert.clone(), shape);
+    }
+    let sizes =
+        json!({"layers": 2, "heads": 4, "width": 32, "mlp_width": 64, "context_length": 40});
+    for (name, own) in [
+        ("roberta", json!({"first_position": 1})),
+        ("distilbert", json!({})),
+        (
+            "modernbert",
+            json!({"window": 6, "global_layers": [1], "pooling": "mean"}),
+        ),
+    ] {
+        let mut config = sizes.clone();
+        let keys = config.as_object_mut().unwrap();
+        keys.insert("type".into(), name.into());
+        keys.extend(own.as_object().unwrap().clone());
+        for (head, outputs) in [("classes", Some(3)), ("masked", None)] {
+            let shape = EncoderShape {
+                vocabulary: 61,
+                outputs,
+            };
+            let name = format!("{name}-{head}");
+            case::<EncoderConfig>(folder, &name, config.clone(), shape);
+        }
     }
     for pooling in ["final", "mean", "max"] {
         let config =

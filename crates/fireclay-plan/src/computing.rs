@@ -39,6 +39,8 @@ impl Computing {
         };
         let threads = on_host(config, parameters, samples).get();
         let (parts, of) = match &config.cluster {
+            // They wait for each other.
+            Some(cluster) if cluster.sync_batch_norm => (cluster.parts, cluster.parts),
             // The training has as many threads for its parts as there are cores.
             Some(cluster) => (threads.min(cluster.parts).min(cores()), cluster.parts),
             None => (threads, threads),

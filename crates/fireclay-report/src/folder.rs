@@ -51,13 +51,14 @@ impl RunFolder {
     /// If there is no run, or a file cannot be read or is not what the run wrote.
     pub fn open(path: &Path) -> Result<Self, ReportError> {
         let mut run = Self::glance(path)?;
-        verify(&run.path, &run.lock)?;
+        verify(&run.path, &run.lock, RESULTS, &results())?;
         run.predictions = run.read_predictions()?;
         run.kept = Kept::read(&run.path)?;
         Ok(run)
     }
 
-    /// The same without its predictions, which may be large, and without verifying them.
+    /// The same without its predictions, which may be large, and without verifying them. What it ended with beside them
+    /// is verified.
     pub(crate) fn glance(path: &Path) -> Result<Self, ReportError> {
         let path = find(path)?;
         let (config_text, config) = toml_file(&path.join("config.toml"))?;
@@ -65,6 +66,8 @@ impl RunFolder {
             lock if lock.exists() => toml_file(&lock)?,
             _ => Default::default(),
         };
+        verify(&path, &lock, ENDED, &RECORD)?;
+        check_lengths(&path, &lock)?;
         let evaluation_json = json(&path.join("evaluation.json"))?.unwrap_or(Value::Null);
         let answer = json(&path.join("postprocess.json"))?.unwrap_or(Value::Null);
         Ok(Self {
@@ -235,16 +238,55 @@ fn sha256(path: &Path) -> std::io::Result<[u8; 32]> {
     Ok(hash.finalize().into())
 }
 
-/// Refuses files that are not what the run wrote. Weights are not read, and not hashed.
-fn verify(run: &Path, lock: &Table) -> Result<(), ReportError> {
-    let known = lookup(lock, "result_sha256").and_then(toml::Value::as_table);
+/// Refuses a finished run whose configuration, record or evaluation is not what it was at its end.
+///
+/// # Errors
+///
+/// If there is no run, a file of those cannot be read, or it is another.
+pub fn check_record(run: &Path) -> Result<(), ReportError> {
+    let path = find(run)?;
+    let lock = path.join("run.lock");
+    match lock.exists() {
+        true => verify(&path, &toml_file(&lock)?.1, ENDED, &RECORD),
+        false => Ok(()),
+    }
+}
+
+/// Refuses a finished run of which a file was cut. One that is gone may have been too large to keep.
+fn check_lengths(run: &Path, lock: &Table) -> Result<(), ReportError> {
+    let known = lookup(lock, "result_bytes").and_then(toml::Value::as_table);
+    for (name, bytes) in known.into_iter().flatten() {
+        let path = run.join(name);
+        let found = path.metadata().ok().map(|found| found.len());
+        let bytes = bytes.as_integer().map(i64::unsigned_abs);
+        if found.is_some_and(|found| bytes.is_some_and(|bytes| bytes != found)) {
+            return Err(damaged(&path, "it is not as long as it was"));
+        }
+    }
+    Ok(())
+}
+
+/// The tables of `run.lock` with the hashes of the results, and of what else is as it was at the end.
+const RESULTS: &str = "result_sha256";
+const ENDED: &str = "ended_sha256";
+/// What else that is.
+const RECORD: [&str; 3] = ["config.toml", "metrics.jsonl", "evaluation.json"];
+
+/// The results that are read. Weights are not, and are not hashed.
+fn results() -> Vec<&'static str> {
     let names = ["predictions.parquet", "postprocess.json", "preprocess.json"];
-    for name in names.into_iter().chain(KEPT) {
-        let Some(hash) = known.and_then(|known| known.get(name)?.as_str()) else {
+    names.into_iter().chain(KEPT).collect()
+}
+
+/// Refuses files that are not what the run wrote, by a table of `run.lock`.
+fn verify(run: &Path, lock: &Table, table: &str, names: &[&str]) -> Result<(), ReportError> {
+    let known = lookup(lock, table).and_then(toml::Value::as_table);
+    for name in names {
+        let Some(hash) = known.and_then(|known| known.get(*name)?.as_str()) else {
             continue;
         };
         let path = run.join(name);
-        let bytes = lookup(lock, "result_bytes").and_then(|known| known.get(name)?.as_integer());
+        let bytes = lookup(lock, "result_bytes").and_then(|known| known.get(*name)?.as_integer());
         let is_as_long = |bytes: i64| {
             let found = path.metadata();
             found.is_ok_and(|found| found.len() == bytes.unsigned_abs())

@@ -28,7 +28,7 @@ mod verdict;
 
 pub use compare::{Comparison, Difference, MetricRow, PairedRow, compare};
 pub use error::ReportError;
-pub use folder::RunFolder;
+pub use folder::{RunFolder, check_record};
 pub use list::{Filter, Listed, Sort, State, list};
 pub use text::with_unit;
 

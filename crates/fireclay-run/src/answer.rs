@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use burn::tensor::Tensor;
 use fireclay_data::Labels;
-use fireclay_data::arrow::array::{ArrayRef, Float64Array, StringArray};
+use fireclay_data::arrow::array::{
+    ArrayRef, FixedSizeListArray, Float32Array, Float64Array, StringArray,
+};
+use fireclay_data::arrow::datatypes::{DataType, Field};
 
 use fireclay_metrics::Report;
 use serde::{Deserialize, Serialize};
@@ -30,6 +33,13 @@ pub enum Answers {
     Numbers(Vec<f64>),
     /// One text for each sample.
     Texts(Vec<String>),
+    /// A vector for each sample.
+    Vectors {
+        /// The numbers of each.
+        width: usize,
+        /// `[samples, width]`, sample by sample.
+        numbers: Vec<f32>,
+    },
 }
 
 /// What the outputs of a model on samples with labels mean.
@@ -88,11 +98,17 @@ pub trait Meaning: Send {
 }
 
 impl Answers {
-    /// The answers as a column: names, sets of names with `separator` between them, numbers or texts.
+    /// The answers as a column: names, sets of names with `separator` between them, numbers, texts or lists of
+    /// numbers.
     pub fn predictions(self, classes: &[String], separator: &str) -> ArrayRef {
         match self {
             Self::Numbers(numbers) => Arc::new(Float64Array::from(numbers)),
             Self::Texts(texts) => Arc::new(StringArray::from(texts)),
+            Self::Vectors { width, numbers } => {
+                let field = Arc::new(Field::new_list_field(DataType::Float32, false));
+                let numbers = Arc::new(Float32Array::from(numbers));
+                Arc::new(FixedSizeListArray::new(field, width as i32, numbers, None))
+            }
             Self::Classes { chosen, .. } => {
                 let names = chosen.iter().map(|class| classes[*class as usize].as_str());
                 Arc::new(StringArray::from_iter_values(names))
@@ -110,7 +126,7 @@ impl Answers {
             Self::Classes { probabilities, .. } | Self::Sets { probabilities, .. } => {
                 Some(probabilities)
             }
-            Self::Numbers(_) | Self::Texts(_) => None,
+            Self::Numbers(_) | Self::Texts(_) | Self::Vectors { .. } => None,
         }
     }
 
@@ -130,6 +146,20 @@ impl Answers {
             }),
             _ => None,
         }
+    }
+
+    /// A column `embedding_<k>` for each number of the vectors, from 1, where the answers are some.
+    pub fn by_number(&self) -> Option<Vec<(String, ArrayRef)>> {
+        let Self::Vectors { width, numbers } = self else {
+            return None;
+        };
+        let column = |index: usize| {
+            let column = numbers.iter().skip(index).step_by(*width);
+            let column = Float32Array::from_iter_values(column.copied());
+            let name = format!("embedding_{}", index + 1);
+            (name, Arc::new(column) as ArrayRef)
+        };
+        Some((0..*width).map(column).collect())
     }
 
     /// A column `probability_<class>` for each class; none where the answer is no class.

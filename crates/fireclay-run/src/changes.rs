@@ -65,7 +65,9 @@ pub(crate) fn leave_results(found: &[Difference]) -> bool {
 
 /// Whether a key says how processes work together, and nothing of what they compute.
 pub(crate) fn leaves_bits(key: &str) -> bool {
-    ["cluster.timeout", "cluster.shard_optimizer"].contains(&key)
+    let keys = ["timeout", "shard_optimizer", "device_per_process"];
+    key.strip_prefix("cluster.")
+        .is_some_and(|key| keys.contains(&key))
 }
 
 /// Why a key cannot be changed, if it cannot.

@@ -34,6 +34,7 @@ mod breakdown;
 mod changes;
 mod device;
 mod edited;
+mod embedding;
 mod fairness;
 mod finished;
 mod folds;

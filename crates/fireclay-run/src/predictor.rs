@@ -126,6 +126,11 @@ impl<N: Network> Predictor<N> {
         &self.device
     }
 
+    /// The model itself.
+    pub(crate) fn model(&self) -> &N {
+        &self.model
+    }
+
     /// What the model is given, as numbers and what is none.
     pub fn input(&self, input: N::Input) -> Input {
         self.model.input(input)

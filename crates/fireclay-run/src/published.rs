@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use fireclay_models::pretrained::weights_file;
-use fireclay_models::{Family, LanguageConfig};
+use fireclay_models::{EncoderConfig, Family, LanguageConfig};
 use fireclay_train::run_folder;
 use serde_json::{Value, json};
 
@@ -72,7 +72,7 @@ fn gguf_files(folder: &Path) -> Vec<String> {
 ///
 /// # Errors
 ///
-/// If it does not say which model it is, is none that goes on with a text, or has no tokenizer.
+/// If it does not say which model it is, is none that reads texts, or has no tokenizer.
 pub(crate) fn load(path: &Path) -> Result<Loaded, RunError> {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
     let name = path.display().to_string();
@@ -84,22 +84,24 @@ pub(crate) fn load(path: &Path) -> Result<Loaded, RunError> {
     let stated = stated.ok_or_else(|| wrong(UNDESCRIBED))?;
     let kind = stated.keys.get("type").and_then(Value::as_str);
     let kind = kind.unwrap_or_default();
-    if !LanguageConfig::TYPES
-        .iter()
-        .any(|(known, _)| *known == kind)
-    {
-        let reason = format!(
-            "it is of type \"{kind}\", which does not go on with a text; start a training from it, by model.pretrained"
-        );
-        return Err(wrong(&reason));
-    }
+    let is_of = |types: &[(&str, &str)]| types.iter().any(|(known, _)| *known == kind);
+    let task = match (is_of(LanguageConfig::TYPES), is_of(EncoderConfig::TYPES)) {
+        (true, _) => "causal_lm",
+        (_, true) => "masked_lm",
+        _ => {
+            let reason = format!(
+                "it is of type \"{kind}\", which does not read texts; start a training from it, by model.pretrained"
+            );
+            return Err(wrong(&reason));
+        }
+    };
     if weights.tokenizer().is_none() {
         return Err(wrong(NO_TOKENIZER));
     }
     let mut table = json!({
         "data": { "type": "text", "path": name },
         "model": { "pretrained": name },
-        "task": { "type": "causal_lm" },
+        "task": { "type": task },
         // One window goes through the model at a time: a vocabulary may be large.
         "train": { "epochs": 1, "batch_size": 1 },
     });

@@ -20,6 +20,7 @@ use crate::pretrained;
 use crate::source::StoredWeights;
 use refused::{check_frozen, explain_lora};
 use serde_json::json;
+pub(crate) use untrained::encoder;
 use untrained::untrained;
 
 /// A model, and what it is.

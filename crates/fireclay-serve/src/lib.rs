@@ -28,6 +28,7 @@ mod settings;
 mod signals;
 mod state;
 
+use std::io::Error;
 use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
@@ -89,11 +90,13 @@ impl Server {
             limits: settings.limits.clone(),
         };
         let state = State::new(registry, settings, (metrics, log), (scratch, address));
-        let runtime = Builder::new_multi_thread()
-            .max_blocking_threads(READERS)
-            .enable_all()
-            .build()
-            .map_err(ServeError::Runtime)?;
+        // tokio panics where there is no thread or no descriptor left.
+        let build = || {
+            let mut builder = Builder::new_multi_thread();
+            builder.max_blocking_threads(READERS).enable_all().build()
+        };
+        let built = fireclay_guard::caught(build).unwrap_or_else(|said| Err(Error::other(said)));
+        let runtime = built.map_err(ServeError::Runtime)?;
         // Signals are heard before anybody is told that the server is there.
         let stop = runtime.block_on(async {
             signals::reload_on_hangup(&state);

@@ -23,6 +23,9 @@ pub enum TrackError {
         /// What is wrong.
         message: String,
     },
+    /// The system gives no thread.
+    #[error("the system gives no thread: {0}")]
+    Thread(#[source] std::io::Error),
     /// A server does not answer. It is asked again.
     #[error("{0}")]
     Away(String),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread::{self, JoinHandle};
+use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::error::TrackError;
@@ -34,7 +34,7 @@ impl Tracking {
         let (note, notes) = channel();
         let mut followed = trackers.into_iter().map(Followed::new).collect::<Vec<_>>();
         // Those who only write files begin before the run does, and are told from its first line on.
-        let thread = thread::spawn(move || {
+        let work = move || {
             let say = |text: String| _ = note.send(text);
             let ending = loop {
                 followed
@@ -49,7 +49,9 @@ impl Tracking {
             for one in &mut followed {
                 one.end(&run, ending, now, &say);
             }
-        });
+        };
+        let thread = Builder::new().name("tracking".into()).spawn(work);
+        let thread = thread.map_err(TrackError::Thread)?;
         Ok(Self {
             ending,
             thread,

@@ -3,6 +3,8 @@
 //! Nothing here reads a value back from the device, and everything follows the order in which the
 //! model visits its parameters, so that the same gradients give the same bits.
 
+use std::collections::HashSet;
+
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
@@ -14,13 +16,12 @@ use fireclay_kernels::{sum_of_squares, widen};
 /// # Panics
 /// If there is no gradient and the model has no parameter either, so that there is no device.
 pub fn global_norm<M: Module>(model: &M, grads: &GradientsParams) -> Tensor<1> {
-    let mut squares = Squares {
-        grads,
-        seen: Vec::new(),
-        sum: None,
-    };
-    model.visit(&mut squares);
-    match squares.sum {
+    let squares = squares(model, grads).into_iter();
+    let sum = squares.map(|(_, square)| square).reduce(|sum, square| {
+        let device = sum.device();
+        sum + square.to_device(&device)
+    });
+    match sum {
         Some(sum) => sum.sqrt(),
         None => {
             let devices = model.devices();
@@ -28,6 +29,17 @@ pub fn global_norm<M: Module>(model: &M, grads: &GradientsParams) -> Tensor<1> {
             Tensor::zeros([1], &device.clone().inner())
         }
     }
+}
+
+/// The sum of the squares of each gradient, with the place of its parameter among all in the order of visits.
+pub(crate) fn squares<M: Module>(model: &M, grads: &GradientsParams) -> Vec<(usize, Tensor<1>)> {
+    let mut squares = Squares {
+        grads,
+        seen: HashSet::new(),
+        of_each: Vec::new(),
+    };
+    model.visit(&mut squares);
+    squares.of_each
 }
 
 /// Scales all gradients by `min(1, max_norm / (norm + 1e-6))`, as `torch.nn.utils.clip_grad_norm_`
@@ -122,27 +134,18 @@ impl Accumulator {
 struct Squares<'a> {
     grads: &'a GradientsParams,
     /// A parameter used in two places is visited twice but has one gradient.
-    seen: Vec<ParamId>,
-    sum: Option<Tensor<1>>,
+    seen: HashSet<ParamId>,
+    of_each: Vec<(usize, Tensor<1>)>,
 }
 
 impl ModuleVisitor for Squares<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let Some(grad) = self.grads.get::<D>(param.id) else {
-            return;
-        };
-        if self.seen.contains(&param.id) {
-            return;
+        let place = self.seen.len();
+        if self.seen.insert(param.id)
+            && let Some(grad) = self.grads.get::<D>(param.id)
+        {
+            self.of_each.push((place, sum_of_squares(grad)));
         }
-        self.seen.push(param.id);
-        let square = sum_of_squares(grad);
-        self.sum = Some(match self.sum.take() {
-            Some(sum) => {
-                let device = sum.device();
-                sum + square.to_device(&device)
-            }
-            None => square,
-        });
     }
 }
 

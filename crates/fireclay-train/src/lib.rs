@@ -35,4 +35,4 @@ pub use loader::Samples;
 pub use observer::StopReason;
 pub use output::StepOutput;
 pub use run_folder::RunFolder;
-pub use strategy::{Finished, Scorer, Trainer, TrainerConfig, backward};
+pub use strategy::{Finished, Scorer, Trainer, TrainerConfig, backward, backward_of};

@@ -13,9 +13,10 @@ use burn::data::dataset::DatasetError;
 use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::tensor::activation::tanh;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData, Tolerance};
 use burn::train::{InferenceStep, Interrupter, RegressionOutput, TrainOutput, TrainStep};
 use fireclay_models::Init;
+use fireclay_models::layers::batch_norm::BatchNorm;
 use fireclay_models::layers::dropout::Dropout;
 use fireclay_models::tensors::to_tensors;
 use fireclay_train::cluster::Exchange;
@@ -24,24 +25,33 @@ use fireclay_train::config::{BatchSize, ClusterConfig, CpuShards, TrainConfig};
 use fireclay_train::observer::{Observer, Step};
 use fireclay_train::optim::OptimizerConfig;
 use fireclay_train::strategy::TrainError;
-use fireclay_train::{Finished, RunFolder, Samples, StopReason, Trainer, TrainerConfig, backward};
+use fireclay_train::{
+    Finished, RunFolder, Samples, StopReason, Trainer, TrainerConfig, backward_of,
+};
 
 type Points = (Tensor<2>, Tensor<2>);
 
-/// A net with dropout, and with a layer that only some parts of a batch reach: the others have no gradient for it.
+/// A net with dropout, with batch norm where it is asked for, and with a layer that only some parts of a batch reach: the others have no gradient for it.
 #[derive(Module, Debug)]
 struct Net {
     hidden: Linear,
-    seldom: Linear,
+    norm: Option<BatchNorm>,
+    seldom: Option<Linear>,
     dropout: Dropout,
     output: Linear,
 }
 
 impl Net {
     fn predict(&self, (x, y): Points) -> RegressionOutput {
-        let mut hidden = tanh(self.hidden.forward(x.clone()));
-        if x.max().into_scalar::<f32>() > 5.0 {
-            hidden = hidden.clone() + self.seldom.forward(hidden);
+        let hidden = self.hidden.forward(x.clone());
+        let mut hidden = tanh(match &self.norm {
+            Some(norm) => norm.forward(hidden),
+            None => hidden,
+        });
+        if let Some(seldom) = &self.seldom
+            && x.max().into_scalar::<f32>() > 5.0
+        {
+            hidden = hidden.clone() + seldom.forward(hidden);
         }
         let predicted = self.output.forward(self.dropout.forward(hidden));
         let loss = (predicted.clone() - y.clone()).square().mean();
@@ -64,7 +74,7 @@ impl TrainStep for Net {
 
     fn step(&self, batch: Points) -> TrainOutput<RegressionOutput> {
         let output = self.predict(batch);
-        TrainOutput::new(self, backward(&output.loss), output)
+        TrainOutput::new(self, backward_of(&output), output)
     }
 }
 
@@ -109,6 +119,7 @@ fn layer([inputs, outputs]: [usize; 2], device: &Device) -> Linear {
 /// How a training is started in each of its processes.
 #[derive(Clone)]
 struct Start {
+    /// 0 for batches that are not cut.
     parts: usize,
     threads: usize,
     accumulation: usize,
@@ -122,6 +133,10 @@ struct Start {
     odd: Option<usize>,
     /// The process that cannot read its samples.
     broken: Option<usize>,
+    /// Batch norm over whole batches.
+    norm: bool,
+    /// Whether there is a layer that only some parts reach.
+    seldom: bool,
 }
 
 fn start(parts: usize) -> Start {
@@ -135,6 +150,8 @@ fn start(parts: usize) -> Start {
         optimizer: r#"{"type": "adamw"}"#,
         odd: None,
         broken: None,
+        norm: false,
+        seldom: true,
     }
 }
 
@@ -156,7 +173,8 @@ fn train(
     let device = Device::flex();
     let net = Net {
         hidden: layer([1, 8], &device),
-        seldom: layer([8, 8], &device),
+        norm: start.norm.then(|| Init::new(0, &device).batch_norm(8)),
+        seldom: start.seldom.then(|| layer([8, 8], &device)),
         dropout: Init::new(0, &device).dropout(0.25),
         output: layer([8, 1], &device),
     };
@@ -173,10 +191,13 @@ fn train(
     let share = exchange.share();
     let optimizer: OptimizerConfig = serde_json::from_str(start.optimizer).unwrap();
     let mut config = TrainerConfig::new(42, optimizer, train);
-    config.cluster = Some(ClusterConfig {
-        parts: start.parts,
+    let parts = Some(start.parts).filter(|parts| *parts > 0);
+    config.cluster = parts.map(|parts| ClusterConfig {
+        parts,
         timeout: 60,
         shard_optimizer: start.shards,
+        sync_batch_norm: start.norm,
+        device_per_process: true,
     });
     config.logging.every_steps = 1;
     config.eval.batch_size = Some(3);
@@ -264,29 +285,78 @@ fn any_number_of_processes_and_threads_ends_with_the_same_bits() {
             accumulation,
             ..start(parts)
         };
-        let one = trained(1, &start);
-        let three = Start {
-            threads: 3,
-            ..start.clone()
-        };
-        assert_same(&trained(1, &three), &one, "with three threads");
-        for world in [2, 4, 8].into_iter().filter(|world| *world <= parts) {
-            assert_same(
-                &trained(world, &start),
-                &one,
-                &format!("in {world} processes"),
-            );
-        }
-        assert_same(
-            &trained(2, &three),
-            &one,
-            "in two processes of three threads",
-        );
+        same_bits(&start);
         let other = Start {
             parts: 2,
             ..start.clone()
         };
-        assert!(trained(1, &other) != one, "two parts round otherwise");
+        assert!(
+            trained(1, &other) != trained(1, &start),
+            "two parts round otherwise"
+        );
+    }
+}
+
+/// Of any number of processes and threads.
+fn same_bits(start: &Start) {
+    let one = trained(1, start);
+    let three = Start {
+        threads: 3,
+        ..start.clone()
+    };
+    assert_same(&trained(1, &three), &one, "with three threads");
+    for world in [2, 4, 8].into_iter().filter(|world| *world <= start.parts) {
+        assert_same(
+            &trained(world, start),
+            &one,
+            &format!("in {world} processes"),
+        );
+    }
+    assert_same(
+        &trained(2, &three),
+        &one,
+        "in two processes of three threads",
+    );
+}
+
+/// The last batch has three samples: with eight parts there are processes without any.
+#[test]
+fn batch_norm_over_all_parts_is_the_same_in_any_number_of_processes() {
+    for (parts, accumulation, shards) in [(4, 1, true), (8, 2, false), (8, 1, false)] {
+        same_bits(&Start {
+            accumulation,
+            shards,
+            norm: true,
+            ..start(parts)
+        });
+    }
+}
+
+#[test]
+fn batch_norm_over_all_parts_is_that_of_the_whole_batch() {
+    let weights = |parts| {
+        let root = tempfile::tempdir().unwrap();
+        let start = Start {
+            norm: true,
+            seldom: false,
+            optimizer: r#"{"type": "sgd", "learning_rate": 0.05}"#,
+            ..start(parts)
+        };
+        let mut ended = together(root.path(), 1, &start);
+        to_tensors(&ended.remove(0).unwrap().model)
+    };
+    let whole = weights(0);
+    let names = whole.iter().map(|(name, _)| name.as_str());
+    assert!(
+        names.clone().any(|name| name == "norm.running_var"),
+        "{:?}",
+        names.collect::<Vec<_>>()
+    );
+    for parts in [1, 4, 8] {
+        for ((name, found), (_, expected)) in weights(parts).iter().zip(&whole) {
+            assert_eq!(found.shape(), expected.shape(), "{name} in {parts} parts");
+            found.assert_approx_eq::<f32>(expected, Tolerance::absolute(2e-5));
+        }
     }
 }
 

@@ -1,9 +1,11 @@
 //! The server: a page, its events, and what the page may ask for.
 
 use std::convert::Infallible;
-use std::io::Result;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::io::{Error, Result};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::thread::Builder;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Path, Request, State};
@@ -13,7 +15,13 @@ use axum::response::sse::{Event, Sse};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use futures_util::stream::{self, Stream, StreamExt};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio::sync::broadcast::Receiver;
+use tokio::time::sleep;
 
 use crate::board::Board;
 use crate::control::Control;
@@ -21,6 +29,12 @@ use crate::control::Control;
 const PAGE: &str = include_str!("page.html");
 /// A header that a page of another site cannot send without being asked first, which it never is.
 const ASKED: &str = "x-fireclay";
+/// Connections at a time: the files of a training need descriptors too.
+const CONNECTIONS: usize = 64;
+/// How long the head of a request may take.
+const SLOW: Duration = Duration::from_secs(10);
+/// How long to wait after an error of the system, such as too many open files.
+const PAUSE: Duration = Duration::from_millis(50);
 
 #[derive(Clone)]
 struct Server {
@@ -31,24 +45,48 @@ struct Server {
 
 /// Listens on 127.0.0.1, and serves on a thread of its own.
 pub(crate) fn start(port: u16, board: Arc<Board>, control: Option<Control>) -> Result<SocketAddr> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
     let address = listener.local_addr()?;
     listener.set_nonblocking(true)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .build()?;
+    // tokio panics where no descriptor is left.
+    let build = || {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_all().build()
+    };
+    let runtime = fireclay_guard::caught(build).unwrap_or_else(|said| Err(Error::other(said)))?;
     let server = Server {
         board,
         control,
         address,
     };
-    std::thread::spawn(move || {
-        runtime.block_on(async {
-            let listener = tokio::net::TcpListener::from_std(listener)?;
-            axum::serve(listener, routes(server)).await
-        })
-    });
+    let listener = {
+        let _inside = runtime.enter();
+        TcpListener::from_std(listener)?
+    };
+    let serve = move || runtime.block_on(accept(listener, routes(server)));
+    Builder::new().name("page".into()).spawn(serve)?;
     Ok(address)
+}
+
+/// Answers connections, so many at a time, as long as the program runs.
+async fn accept(listener: TcpListener, routes: Router) {
+    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let place = room.clone().acquire_owned().await;
+        match listener.accept().await {
+            Ok((stream, _)) => _ = tokio::spawn(answer(stream, routes.clone(), place)),
+            Err(_) => sleep(PAUSE).await,
+        }
+    }
+}
+
+/// Answers a connection; `_place` is its place among them. Its errors concern nobody but its client.
+async fn answer<T>(stream: TcpStream, routes: Router, _place: T) {
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(SLOW)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
+    _ = connection.await;
 }
 
 fn routes(server: Server) -> Router {

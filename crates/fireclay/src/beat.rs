@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::text::{number, say, tell};
+use crate::text::{number, say, silent, tell};
 
 /// After so long without a line there is one. With [`POLL`] it is less than ten seconds.
 const SILENCE: Duration = Duration::from_secs(9);
@@ -37,6 +37,22 @@ struct State {
     said: Instant,
     doing: Doing,
     print: fn(&str),
+}
+
+/// Says on standard error that a verb is still at work, as long as the program runs, whenever nothing was said for a
+/// while.
+pub fn keep_alive(verb: &'static str) {
+    let begun = Instant::now();
+    let look = move || {
+        loop {
+            thread::sleep(POLL);
+            if silent() >= SILENCE {
+                tell!("... {verb}  {}s", begun.elapsed().as_secs());
+            }
+        }
+    };
+    // Without the thread there are fewer lines, and nothing else is missing.
+    let _ = thread::Builder::new().spawn(look);
 }
 
 impl Beat {

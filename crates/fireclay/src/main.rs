@@ -11,6 +11,7 @@ mod beat;
 mod cluster;
 mod commands;
 mod failure;
+mod few;
 mod flags;
 mod hang_up;
 mod memory;
@@ -19,6 +20,7 @@ mod progress;
 mod screen;
 mod signals;
 mod text;
+mod threads;
 
 use std::process::ExitCode;
 
@@ -31,6 +33,10 @@ use failure::Failure;
 static ALLOCATOR: allocator::Allocator = allocator::Allocator;
 
 fn main() -> ExitCode {
+    threads::with_stack(program)
+}
+
+fn program() -> ExitCode {
     signals::fail_at_limits();
     let command = match Cli::try_parse() {
         Ok(cli) => cli.command,
@@ -49,7 +55,11 @@ fn main() -> ExitCode {
             return end(Ok(()));
         }
     };
-    end(memory::guarded(|| command.run()))
+    let run = || {
+        threads::make()?;
+        command.run()
+    };
+    end(memory::guarded(run))
 }
 
 /// Reports a failure. A success is one only if all that was printed has been written.

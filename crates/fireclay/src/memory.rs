@@ -1,11 +1,12 @@
-//! Devices that have no memory left. Burn has no error for it: its backends panic, each in its own words.
+//! Devices that have no memory left, and systems that have no threads. Burn has no error for it: its backends panic, each
+//! in its own words.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind, set_hook, take_hook};
 
 use crate::failure::Failure;
 
-/// Does `work`. If it fails because a device has no memory left, the error says so, and what helps.
+/// Does `work`. If it fails because a device has no memory left, or the system no threads, the error says so, and what helps.
 pub fn guarded(work: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
     hush();
     match catch_unwind(AssertUnwindSafe(work)) {
@@ -13,6 +14,7 @@ pub fn guarded(work: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure
         Ok(done) => done,
         Err(panic) => match said(&*panic) {
             Some(message) if is_out_of_memory(message) => Err(advised(message)),
+            Some(message) if is_out_of_threads(message) => Err(no_threads()),
             _ => resume_unwind(panic),
         },
     }
@@ -23,7 +25,10 @@ pub fn guarded(work: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure
 fn hush() {
     let show = take_hook();
     set_hook(Box::new(move |panic| {
-        if !panic.payload_as_str().is_some_and(is_out_of_memory) {
+        // Of another thread nobody else may hear.
+        let is_here = std::thread::current().name() == Some("main");
+        let is_known = |message| is_out_of_memory(message) || is_here && is_out_of_threads(message);
+        if !panic.payload_as_str().is_some_and(is_known) {
             show(panic);
         }
     }));
@@ -55,6 +60,20 @@ fn is_out_of_memory(message: &str) -> bool {
     SIGNS
         .iter()
         .any(|sign| words.contains(&format!(" {sign} ")))
+}
+
+/// Whether std says that no thread could be made: by [`std::thread::spawn`] itself, or in an error that a library unwraps.
+/// Nothing else here waits for what is not there at once, which has the same number.
+fn is_out_of_threads(message: &str) -> bool {
+    message.contains("kind: WouldBlock")
+}
+
+fn no_threads() -> Failure {
+    Failure::Failed(
+        "the system gives no threads: a limit on memory (ulimit -v), processes (ulimit -u) or tasks (of a container) is too \
+         narrow"
+            .into(),
+    )
 }
 
 fn advised(message: &str) -> Failure {
@@ -110,6 +129,19 @@ mod tests {
             panic!("an error");
         };
         assert!(message.contains("batch_size"), "{message}");
+    }
+
+    #[test]
+    fn a_system_without_threads_is_an_error() {
+        for said in [
+            "failed to spawn thread: Os { code: 11, kind: WouldBlock, message: \"Resource temporarily unavailable\" }",
+            "called `Result::unwrap()` on an `Err` value: Os { code: 11, kind: WouldBlock, message: \"x\" }",
+        ] {
+            let Err(Failure::Failed(message)) = guarded(|| panic!("{said}")) else {
+                panic!("{said} is not taken for a lack of threads");
+            };
+            assert!(message.contains("ulimit -u"), "{message}");
+        }
     }
 
     #[test]

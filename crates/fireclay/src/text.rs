@@ -3,7 +3,8 @@
 use std::fmt::{self, Arguments, Write as _};
 use std::io::{ErrorKind, IsTerminal, Write, stderr, stdout};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 pub use fireclay_report::with_unit;
 
@@ -36,6 +37,19 @@ macro_rules! tell {
 }
 pub(crate) use tell;
 
+/// When something was printed last, in milliseconds since [`silent`] was first asked.
+static SAID: AtomicU64 = AtomicU64::new(0);
+
+fn now() -> u64 {
+    static BEGAN: OnceLock<Instant> = OnceLock::new();
+    BEGAN.get_or_init(Instant::now).elapsed().as_millis() as u64
+}
+
+/// How long nothing has been printed by this module.
+pub fn silent() -> Duration {
+    Duration::from_millis(now().saturating_sub(SAID.load(Ordering::Relaxed)))
+}
+
 /// Whether nothing is to be printed.
 static MUTE: AtomicBool = AtomicBool::new(false);
 
@@ -62,12 +76,14 @@ pub fn put(text: Arguments<'_>) {
     if is_mute() {
         return;
     }
+    SAID.store(now(), Ordering::Relaxed);
     keep(Plain::write(stdout().lock(), text));
 }
 
 /// Writes what a model says to standard output, where it is seen at once. Whoever reads it through a pipe gets
 /// it as it is.
 pub fn put_now(text: &str) {
+    SAID.store(now(), Ordering::Relaxed);
     match stdout().is_terminal() {
         true => put(format_args!("{text}")),
         false => keep(stdout().write_all(text.as_bytes())),
@@ -80,6 +96,7 @@ pub fn put_aside(text: Arguments<'_>) {
     if is_mute() {
         return;
     }
+    SAID.store(now(), Ordering::Relaxed);
     // There is no other place to say that this failed.
     let _ = Plain::write(stderr().lock(), text);
 }

@@ -7,6 +7,9 @@ use crate::error::DataError;
 use crate::text::marked::{FIRST, PARTLY, TURN_END, TURN_START, UNTRAINED};
 use crate::tokenizer::{Span, Tally, Tokenizer};
 
+/// Bytes of the text of a conversation, at most: more than any model reads at once, and some hundred times as much memory.
+const MOST: usize = 1 << 22;
+
 /// Where a message has what others wrote.
 const SAID: [&str; 3] = ["content", "reasoning_content", "tool_calls"];
 
@@ -43,6 +46,12 @@ impl Teacher<'_> {
     /// What is wrong with it, and what to do.
     pub fn of(&self, conversation: &Conversation) -> Result<Lesson, String> {
         let Rendered { text, turns } = self.turns.of(conversation)?;
+        if text.len() > MOST {
+            return Err(format!(
+                "it has {} bytes of text, {MOST} are the most; shorten it, or leave the line out",
+                text.len()
+            ));
+        }
         self.are_written(&text, &turns)?;
         let (mut tokens, offsets) = self
             .tokenizer

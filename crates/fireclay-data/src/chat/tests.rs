@@ -605,3 +605,17 @@ fn impossible_keys_are_reported() {
     let keys: Vec<&str> = problems.iter().map(|(key, _)| key.as_str()).collect();
     assert_eq!(keys, ["chat_template", "today", "max_length"]);
 }
+
+#[test]
+fn a_conversation_that_would_fill_the_memory_is_refused() {
+    let folder = Folder::new();
+    let long = "a ".repeat(3 << 20);
+    let error = folder.refusal(&line(&[&long, "hello"]));
+    for word in [
+        "chats.jsonl:3",
+        "4194304 are the most",
+        "leave the line out",
+    ] {
+        assert!(error.contains(word), "no {word} in {error}");
+    }
+}

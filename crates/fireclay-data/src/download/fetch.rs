@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 ///
 /// Until it is whole it is called `….part`; a later call goes on where this one stopped. Nothing is
 /// kept of a file of more than `most` bytes.
-pub(super) fn fetch(url: &str, sha256: &str, file: &Path, most: u64) -> Result<(), DataError> {
+pub(crate) fn fetch(url: &str, sha256: &str, file: &Path, most: u64) -> Result<(), DataError> {
     let part = kept::part(file);
     if received(&part) > 0 && sha256_file(&part)? == sha256 {
         // The last call was stopped between the last byte and the new name.

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::fetch::fetch;
 use self::marker::Marker;
 use crate::config::{Problems, with_defaults};
 use crate::error::DataError;
@@ -172,7 +173,7 @@ fn complete(entry: &DownloadConfig, folder: &Path) -> Result<Option<Note>, DataE
     let wanted = entry.sha256.to_ascii_lowercase();
     let mut note = None;
     if !is_whole(&file, &wanted) {
-        fetch::fetch(&entry.url, &wanted, &file, entry.most())?;
+        fetch(&entry.url, &wanted, &file, entry.most())?;
         let message = format!("fetched {} from {}", file.display(), entry.url);
         note = Some(Note::general(message));
     }

@@ -1,6 +1,6 @@
 //! The size and the channels of the images, where the configuration leaves them to the data.
 
-use std::thread::ScopedJoinHandle;
+use fireclay_guard::side_by_side;
 
 use super::config::ImageDataConfig;
 use super::decode::{Decoding, Header, header};
@@ -106,15 +106,7 @@ pub(super) fn in_parallel<T: Send>(
     work: impl Fn(&[usize]) -> T + Sync,
 ) -> Vec<T> {
     let share = rows.len().div_ceil(threads).max(1);
-    let work = &work;
-    std::thread::scope(|scope| {
-        let shares = rows.chunks(share);
-        let workers: Vec<_> = shares.map(|rows| scope.spawn(move || work(rows))).collect();
-        let join = |worker: ScopedJoinHandle<'_, _>| {
-            worker.join().expect("looking at an image does not panic")
-        };
-        workers.into_iter().map(join).collect()
-    })
+    side_by_side(rows.chunks(share).collect(), work)
 }
 
 /// The header of an image, or what is wrong with it.

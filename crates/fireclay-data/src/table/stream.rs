@@ -19,6 +19,9 @@ use crate::files::expand;
 /// The number of rows in a piece.
 pub(crate) const BATCH_ROWS: usize = 16 * 1024;
 
+/// No table has more columns: each takes some kilobytes and looks, however few its rows are.
+const MOST_COLUMNS: usize = 1 << 19;
+
 /// The words that mean "missing" unless the configuration says others: those of pandas, and `?`.
 pub(crate) const NULL_VALUES: [&str; 20] = [
     "", "?", "NA", "N/A", "n/a", "<NA>", "#N/A", "#N/A N/A", "#NA", "NaN", "nan", "-NaN", "-nan",
@@ -101,6 +104,13 @@ impl ReadOptions {
 pub fn stream(path: &str, options: &ReadOptions) -> Result<TableStream, DataError> {
     let files = expand(path)?;
     let columns = (options.format.format().columns)(&files, options)?;
+    if columns.len() > MOST_COLUMNS {
+        return Err(DataError::Unusable(format!(
+            "{path} has {} columns, {MOST_COLUMNS} are the most: if a row has keys of its own, make them values of one column; of \
+             a table as wide as that, leave out what says nothing",
+            columns.len()
+        )));
+    }
     Ok(TableStream {
         files: files.into(),
         current: None,

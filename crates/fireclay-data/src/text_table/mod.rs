@@ -9,5 +9,5 @@ mod tests;
 
 pub use self::config::{TextTableConfig, TextTableFormat};
 pub use self::dataset::TextTableData;
-pub use self::preprocess::TextPreprocess;
+pub use self::preprocess::{TextPreprocess, encode_cells};
 pub use self::split::{TextTableBatch, TextTableSplit};

@@ -1,5 +1,6 @@
 //! What prediction needs from training beside the tokenizer, saved as `preprocess.json`.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use arrow::array::RecordBatch;
@@ -35,6 +36,34 @@ enum Kind {
 
 const VERSION: u32 = 1;
 
+/// The tokens of each text in a column, as `prepare` makes it, at most `most` of each, and how many texts are cut.
+///
+/// # Errors
+/// As for [`TextPreprocess::encode`].
+pub fn encode_cells(
+    tokenizer: &Tokenizer,
+    (batch, name): (&RecordBatch, &str),
+    most: usize,
+    prepare: impl Fn(&str) -> Cow<'_, str>,
+) -> Result<(Vec<Vec<u32>>, usize), DataError> {
+    let cells = text(name, column(batch, name)?)?;
+    let mut texts = Vec::with_capacity(batch.num_rows());
+    for (row, cell) in cells.iter().enumerate() {
+        let missing = "the text is missing; drop the row or fill it";
+        let missing = || DataError::bad_value(name, row, "", missing);
+        texts.push(prepare(cell.ok_or_else(missing)?));
+    }
+    let texts = texts.iter().map(AsRef::as_ref).collect();
+    let (tokens, cut) = tokenizer.encode_marked(texts, most)?;
+    match tokens.iter().position(Vec::is_empty) {
+        Some(row) => {
+            let problem = "the text has nothing in it that the tokenizer has a token for";
+            Err(DataError::bad_value(name, row, "", problem))
+        }
+        None => Ok((tokens, cut)),
+    }
+}
+
 impl TextPreprocess {
     pub(super) fn new(
         text: &str,
@@ -61,21 +90,8 @@ impl TextPreprocess {
         tokenizer: &Tokenizer,
         batch: &RecordBatch,
     ) -> Result<(Vec<Vec<u32>>, usize), DataError> {
-        let cells = text(&self.text, column(batch, &self.text)?)?;
-        let mut texts = Vec::with_capacity(batch.num_rows());
-        for (row, cell) in cells.iter().enumerate() {
-            let missing = "the text is missing; drop the row or fill it";
-            let missing = || DataError::bad_value(&self.text, row, "", missing);
-            texts.push(cell.ok_or_else(missing)?);
-        }
-        let (tokens, cut) = tokenizer.encode_marked(texts, self.max_length)?;
-        match tokens.iter().position(Vec::is_empty) {
-            Some(row) => {
-                let problem = "the text has nothing in it that the tokenizer has a token for";
-                Err(DataError::bad_value(&self.text, row, "", problem))
-            }
-            None => Ok((tokens, cut)),
-        }
+        let cells = (batch, self.text.as_str());
+        encode_cells(tokenizer, cells, self.max_length, |text| text.into())
     }
 
     /// What to say of each row.

@@ -115,6 +115,22 @@ fn many_columns_are_looked_at_in_time_that_grows_with_them() {
 }
 
 #[test]
+fn a_row_of_a_million_keys_is_refused() {
+    let files = Files::new();
+    let keys: String = (0..1_000_000).map(|key| format!("\"k{key}\":1,")).collect();
+    let rows = "{\"x\": 1, \"y\": 0}\n{\"x\": 2, \"y\": 1}\n".repeat(10);
+    let path = files.write(
+        "keys.jsonl",
+        &format!("{rows}{{{keys}\"x\": 3, \"y\": 1}}\n"),
+    );
+    let begun = std::time::Instant::now();
+    let error = Table::load(TableFormat::Jsonl, &config(&path, "y")).unwrap_err();
+    let error = error.to_string();
+    assert!(error.contains("1000002 columns"), "{error}");
+    assert!(begun.elapsed().as_secs() < 10, "{:?}", begun.elapsed());
+}
+
+#[test]
 fn a_number_of_json_is_never_read_by_the_custom_of_a_country() {
     let files = Files::new();
     let rows = |row: usize| format!("\"{},{}\",{}", row % 9, 125 + row % 7, row % 2);

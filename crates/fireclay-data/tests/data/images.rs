@@ -77,7 +77,7 @@ fn whole(path: &str) -> ImageDataConfig {
     with(plain(path), |config| config.split = all_train())
 }
 
-fn load(format: ImageFormat, config: &ImageDataConfig) -> ImageData {
+pub fn load(format: ImageFormat, config: &ImageDataConfig) -> ImageData {
     ImageData::load(format, config, 7, TargetKind::Class).unwrap()
 }
 
@@ -87,7 +87,7 @@ pub fn refuses(format: ImageFormat, config: &ImageDataConfig, parts: &[&str]) {
     refused(ImageData::load(format, config, 7, TargetKind::Class), parts);
 }
 
-fn classes(split: &ImageSplit) -> Vec<u32> {
+pub fn classes(split: &ImageSplit) -> Vec<u32> {
     match split.labels() {
         Labels::Classes(classes) => classes.clone(),
         other => panic!("{other:?}"),
@@ -95,7 +95,7 @@ fn classes(split: &ImageSplit) -> Vec<u32> {
 }
 
 /// The level of the first pixel of each image, from 0 to 255.
-fn levels(split: &ImageSplit) -> Vec<u8> {
+pub fn levels(split: &ImageSplit) -> Vec<u8> {
     let indices: Vec<u32> = (0..split.len() as u32).collect();
     let batch = split.without_augmentation().batch(0, &indices).unwrap();
     let size = batch.dims[1] * batch.dims[2] * batch.dims[3];

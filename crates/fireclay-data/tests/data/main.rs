@@ -16,6 +16,7 @@ mod json;
 mod parquet;
 mod preprocessing;
 mod reading;
+mod shards;
 mod splitting;
 
 use std::path::PathBuf;

@@ -7,7 +7,7 @@ use super::request::{Baseline, ExplainError, Request};
 use super::subject::Subject;
 
 /// Background rows, at most.
-const ROWS: usize = 100;
+pub(super) const ROWS: usize = 100;
 
 /// What samples are compared with.
 pub(crate) struct Against {

@@ -14,9 +14,9 @@ use crate::dependence::partial_dependence;
 use crate::permutation::permutation_importance;
 
 /// Shuffles of each column.
-const REPEATS: usize = 10;
+pub(super) const REPEATS: usize = 10;
 /// Steps of a curve, at most.
-const STEPS: usize = 20;
+pub(super) const STEPS: usize = 20;
 /// Rows whose curves are kept.
 const CURVES: usize = 20;
 
@@ -27,12 +27,17 @@ pub(crate) fn cell(
     row: usize,
 ) -> Result<Option<String>, ExplainError> {
     let wrong = |error: DataError| ExplainError::Run(RunError::Data(error));
-    let cells = column(cells, name).map_err(wrong)?;
+    shown(column(cells, name).map_err(wrong)?, row)
+}
+
+/// The text of a cell of a column; none where it is missing.
+pub(crate) fn shown(cells: &dyn Array, row: usize) -> Result<Option<String>, ExplainError> {
     if cells.is_null(row) {
         return Ok(None);
     }
     let text = array_value_to_string(cells, row);
-    text.map(Some).map_err(|error| wrong(error.into()))
+    text.map(Some)
+        .map_err(|error| ExplainError::Run(RunError::Data(error.into())))
 }
 
 /// What the metric loses when a column is shuffled.

@@ -1,5 +1,6 @@
 //! The methods on a finished run.
 
+mod affordable;
 mod against;
 mod ask;
 mod attribute;
@@ -21,6 +22,7 @@ use fireclay_metrics::{Direction, Metric};
 use fireclay_run::{Differentiable, On, Parts, Run};
 
 use crate::rank_correlation;
+use affordable::affordable;
 use against::Against;
 use ask::{methods, rows};
 use attribute::{Attribution, attribute};
@@ -54,6 +56,11 @@ pub fn explain(run: &dyn Run, request: &Request<'_>) -> Result<Explained, Explai
         attention: !model.attentions(&first).is_empty(),
     };
     let methods = methods(request, &taken.parts, fits)?;
+    let size = (subject.len(), subject.point(0).len());
+    let (methods, left_out) = match request.methods.is_empty() {
+        true => affordable(methods, request, (&taken.parts, size)),
+        false => (methods, Vec::new()),
+    };
     let explainer = Explainer {
         run,
         model,
@@ -63,7 +70,7 @@ pub fn explain(run: &dyn Run, request: &Request<'_>) -> Result<Explained, Explai
     };
     let mut explained = Explained {
         explanations: Vec::new(),
-        notes: taken.notes.clone(),
+        notes: taken.notes.iter().cloned().chain(left_out).collect(),
         files: Vec::new(),
     };
     for method in methods {

@@ -1,11 +1,11 @@
 //! From attributions of samples to what a person reads: columns, regions and tokens, each sample and all together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use fireclay_run::Parts;
 
 use super::attribute::Attribution;
-use super::columns::cell;
+use super::columns::{cell, shown};
 use super::explanation::{Column, Sample, by_size};
 use super::request::ExplainError;
 use super::subject::Subject;
@@ -125,10 +125,20 @@ fn parts_of(
 ) -> Result<Vec<Column>, ExplainError> {
     let mut columns: Vec<Column> = match &subject.taken.parts {
         Parts::Columns { columns, cells } => {
+            let schema = cells.schema();
+            // To look for each by its name takes long where there are very many.
+            let places = schema.fields().iter().enumerate();
+            let places: HashMap<&str, usize> = places
+                .map(|(place, field)| (field.name().as_str(), place))
+                .collect();
+            let cell = |name: &str| match places.get(name) {
+                Some(place) => shown(cells.column(*place), number),
+                None => cell(cells, name, number),
+            };
             let named = columns.iter().enumerate().map(|(at, part)| {
                 Ok(Column {
                     interval: interval(found, at),
-                    cell: cell(cells, &part.name, number)?,
+                    cell: cell(&part.name)?,
                     ..Column::new(&part.name, found.values[at])
                 })
             });

@@ -1,6 +1,7 @@
 //! Channel by channel: what a channel has in all images stays in a core's first cache while it is read
 //! three times forward, and two or three times backward.
 
+pub(super) mod apart;
 mod given;
 mod gradients;
 mod pieces;

@@ -7,30 +7,36 @@
 //! Norms come after each branch, positions and the two kinds of sentences are learned, GELU is the
 //! exact one. One of two heads reads the tokens: the masked language model's, whose weight is the
 //! embedding of the tokens, or a classifier of the first token. Names and layouts are those of
-//! Hugging Face's `BertForMaskedLM` and `BertForSequenceClassification`.
+//! Hugging Face's `BertForMaskedLM` and `BertForSequenceClassification`. [RoBERTa](super::roberta) and
+//! [DistilBERT](super::distilbert) are made of the same parts.
 
+mod block;
 mod config;
 mod hugging_face;
 mod names;
+mod parts;
 
 use burn::module::{Module, Param};
 use burn::nn::Embedding;
-use burn::tensor::{Bool, Int, Tensor};
+use burn::tensor::activation::relu;
+use burn::tensor::{Int, Tensor};
 
 use crate::encoder::{EncoderNetwork, TokenMask, TokenTypes};
-use crate::family::Architecture;
 use crate::init::{Init, Values};
 use crate::layers::activation::Activation;
-use crate::layers::attention::{attend, join_heads, padding_mask, split_heads, weights};
+use crate::layers::attention::padding_mask;
 use crate::layers::dropout::Dropout;
 use crate::layers::linear::{self, Linear};
 use crate::layers::norm::LayerNorm;
 use crate::layers::sizes::Sizes;
 use crate::layers::tokens::{STD, embedding, look_up, tied_head};
 use crate::shape::EncoderShape;
+use block::Block;
 pub use config::{BertConfig, BertSize};
+pub(crate) use parts::{Parts, Pooling};
 
-/// The module that [`BertConfig`] builds.
+/// The module that [`BertConfig`], [`RobertaConfig`](crate::RobertaConfig) and
+/// [`DistilbertConfig`](crate::DistilbertConfig) build.
 #[derive(Module, Debug)]
 pub struct Bert {
     bert: Encoder,
@@ -39,34 +45,37 @@ pub struct Bert {
     /// The classifier's head, after the pooler.
     classifier: Option<Linear>,
     dropout: Dropout,
+    #[module(skip)]
+    pooling: Pooling,
 }
 
-impl BertConfig {
+impl Bert {
     /// With a classifier if the shape has outputs, and else with the head of the masked language
     /// model.
     ///
     /// First weights are normal with deviation 0.02 (Hugging Face's `initializer_range`), biases
     /// zero, norms one and zero.
-    fn build(&self, shape: &EncoderShape, mut init: Init) -> Bert {
-        let Sizes { layers, width, .. } = self.sizes();
+    pub(crate) fn new(parts: &Parts, shape: &EncoderShape, mut init: Init) -> Self {
+        let Sizes { layers, width, .. } = parts.sizes;
         let bert = Encoder {
-            embeddings: Embeddings::new(self, shape.vocabulary, &mut init),
-            layer: (0..layers).map(|_| Block::new(self, &mut init)).collect(),
+            embeddings: Embeddings::new(parts, shape.vocabulary, &mut init),
+            layer: (0..layers).map(|_| Block::new(parts, &mut init)).collect(),
             pooler: shape
                 .outputs
                 .map(|_| linear::normal(width, width, STD, true, &mut init)),
         };
         let predictions = match shape.outputs {
-            None => Some(Predictions::new(self, shape.vocabulary, &mut init)),
+            None => Some(Predictions::new(parts, shape.vocabulary, &mut init)),
             Some(_) => None,
         };
-        Bert {
+        Self {
             bert,
             predictions,
             classifier: shape
                 .outputs
                 .map(|outputs| linear::normal(width, outputs, STD, true, &mut init)),
-            dropout: init.dropout(self.dropout),
+            dropout: init.dropout(parts.dropout),
+            pooling: parts.pooling,
         }
     }
 }
@@ -89,8 +98,13 @@ impl EncoderNetwork for Bert {
     ) -> Tensor<2> {
         let pooler = self.bert.pooler.as_ref().expect(CLASSIFIER);
         let x = self.encode_embedded(embedded, types, mask);
-        let first = x.narrow(1, 0, 1).squeeze_dim(1); // [batch, width]
-        self.dropout.forward(pooler.forward(first).tanh())
+        let first: Tensor<2> = x.narrow(1, 0, 1).squeeze_dim(1); // [batch, width]
+        let pooled = match self.pooling {
+            Pooling::Tanh => pooler.forward(first).tanh(),
+            Pooling::DroppedTanh => pooler.forward(self.dropout.forward(first)).tanh(),
+            Pooling::Relu => relu(pooler.forward(first)),
+        };
+        self.dropout.forward(pooled)
     }
 
     fn head(&self, features: Tensor<2>) -> Tensor<2> {
@@ -154,124 +168,43 @@ struct Encoder {
 struct Embeddings {
     word_embeddings: Embedding,
     position_embeddings: Embedding,
-    token_type_embeddings: Embedding,
+    token_type_embeddings: Option<Embedding>,
     layer_norm: LayerNorm,
     dropout: Dropout,
+    #[module(skip)]
+    first_position: usize,
 }
 
 impl Embeddings {
-    fn new(config: &BertConfig, vocabulary: usize, init: &mut Init) -> Self {
-        let Sizes { width, .. } = config.sizes();
+    fn new(parts: &Parts, vocabulary: usize, init: &mut Init) -> Self {
+        let Sizes { width, .. } = parts.sizes;
+        let positions = parts.first_position + parts.context_length;
         Self {
             word_embeddings: embedding(vocabulary, width, STD, init),
-            position_embeddings: embedding(config.context_length(), width, STD, init),
-            token_type_embeddings: embedding(config.token_types, width, STD, init),
-            layer_norm: init.layer_norm_with(width, config.norm_eps),
-            dropout: init.dropout(config.dropout),
+            position_embeddings: embedding(positions, width, STD, init),
+            token_type_embeddings: parts
+                .token_types
+                .map(|types| embedding(types, width, STD, init)),
+            layer_norm: init.layer_norm_with(width, parts.norm_eps),
+            dropout: init.dropout(parts.dropout),
+            first_position: parts.first_position,
         }
     }
 
     /// Adds types and positions to the embedded words.
     fn forward(&self, words: Tensor<3>, types: TokenTypes) -> Tensor<3> {
         let ([batch, time, _], device) = (words.dims(), words.device());
-        let types = types.unwrap_or_else(|| Tensor::zeros([batch, time], &device));
-        let positions = Tensor::arange(0..time as i64, &device);
-        let x = words
-            + look_up(&self.token_type_embeddings, types)
-            + look_up(&self.position_embeddings, positions.unsqueeze());
+        let first = self.first_position as i64;
+        let positions = Tensor::arange(first..first + time as i64, &device);
+        let x = match &self.token_type_embeddings {
+            Some(table) => {
+                let types = types.unwrap_or_else(|| Tensor::zeros([batch, time], &device));
+                words + look_up(table, types)
+            }
+            None => words,
+        };
+        let x = x + look_up(&self.position_embeddings, positions.unsqueeze());
         self.dropout.forward(self.layer_norm.forward(x))
-    }
-}
-
-/// norm(x + attention(x)), then norm(x + mlp(x)).
-#[derive(Module, Debug)]
-struct Block {
-    attention: Attention,
-    /// The first layer of the MLP.
-    intermediate: Linear,
-    /// The second.
-    output: Output,
-    #[module(skip)]
-    activation: Activation,
-}
-
-impl Block {
-    fn new(config: &BertConfig, init: &mut Init) -> Self {
-        let [width, mlp_width] = config.sizes().widths();
-        Self {
-            attention: Attention::new(config, init),
-            intermediate: linear::normal(width, mlp_width, STD, true, init),
-            output: Output::new(config, mlp_width, init),
-            activation: config.activation,
-        }
-    }
-
-    fn forward(&self, x: Tensor<3>, masked: &Tensor<4, Bool>) -> Tensor<3> {
-        let x = self.attention.forward(x, masked);
-        let inner = self.intermediate.forward(x.clone());
-        self.output.forward(self.activation.forward(inner), x)
-    }
-}
-
-#[derive(Module, Debug)]
-struct Attention {
-    query: Linear,
-    key: Linear,
-    value: Linear,
-    dropout: Dropout,
-    output: Output,
-    #[module(skip)]
-    heads: usize,
-}
-
-impl Attention {
-    fn new(config: &BertConfig, init: &mut Init) -> Self {
-        let Sizes { width, heads, .. } = config.sizes();
-        Self {
-            query: linear::normal(width, width, STD, true, init),
-            key: linear::normal(width, width, STD, true, init),
-            value: linear::normal(width, width, STD, true, init),
-            dropout: init.dropout(config.dropout),
-            output: Output::new(config, width, init),
-            heads,
-        }
-    }
-
-    fn forward(&self, x: Tensor<3>, masked: &Tensor<4, Bool>) -> Tensor<3> {
-        let split = |layer: &Linear| split_heads(layer.forward(x.clone()), self.heads);
-        let pairs = [split(&self.key), split(&self.value)];
-        let mixed = attend(split(&self.query), pairs, masked, Some(&self.dropout));
-        self.output.forward(join_heads(mixed), x)
-    }
-
-    /// How much each token attends to each other one, `[batch, heads, time, time]`.
-    fn weights(&self, x: &Tensor<3>, masked: &Tensor<4, Bool>) -> Tensor<4> {
-        let split = |layer: &Linear| split_heads(layer.forward(x.clone()), self.heads);
-        weights(split(&self.query), split(&self.key), Some(masked))
-    }
-}
-
-/// The end of a branch: norm(x + dense(branch)).
-#[derive(Module, Debug)]
-struct Output {
-    dense: Linear,
-    layer_norm: LayerNorm,
-    dropout: Dropout,
-}
-
-impl Output {
-    fn new(config: &BertConfig, inputs: usize, init: &mut Init) -> Self {
-        let Sizes { width, .. } = config.sizes();
-        Self {
-            dense: linear::normal(inputs, width, STD, true, init),
-            layer_norm: init.layer_norm_with(width, config.norm_eps),
-            dropout: init.dropout(config.dropout),
-        }
-    }
-
-    fn forward(&self, branch: Tensor<3>, x: Tensor<3>) -> Tensor<3> {
-        let branch = self.dropout.forward(self.dense.forward(branch));
-        self.layer_norm.forward(x + branch)
     }
 }
 
@@ -291,13 +224,13 @@ struct Transform {
 }
 
 impl Predictions {
-    fn new(config: &BertConfig, vocabulary: usize, init: &mut Init) -> Self {
-        let Sizes { width, .. } = config.sizes();
+    fn new(parts: &Parts, vocabulary: usize, init: &mut Init) -> Self {
+        let Sizes { width, .. } = parts.sizes;
         Self {
             transform: Transform {
                 dense: linear::normal(width, width, STD, true, init),
-                layer_norm: init.layer_norm_with(width, config.norm_eps),
-                activation: config.activation,
+                layer_norm: init.layer_norm_with(width, parts.norm_eps),
+                activation: parts.head_activation,
             },
             bias: init.param([vocabulary], Values::ZEROS),
         }

@@ -18,6 +18,8 @@ pub(crate) struct Entry {
     pub compared: bool,
     /// Whether it is written where it is null.
     pub is_null_written: bool,
+    /// Other words for the same value.
+    pub synonyms: &'static [&'static str],
 }
 
 impl Entry {
@@ -30,6 +32,7 @@ impl Entry {
             own,
             compared: true,
             is_null_written: true,
+            synonyms: &[],
         }
     }
 
@@ -55,6 +58,17 @@ impl Entry {
             own: own.into(),
             ..Self::new("model_type", "family", value)
         }
+    }
+
+    /// The same, where a file may have one of these words instead.
+    pub fn or(self, synonyms: &'static [&'static str]) -> Self {
+        Self { synonyms, ..self }
+    }
+
+    /// Whether a file that has `found` under the key says the same.
+    pub fn is_said_by(&self, found: &Value) -> bool {
+        let is_synonym = |found: &str| self.synonyms.contains(&found);
+        self.value.as_ref() == Some(found) || found.as_str().is_some_and(is_synonym)
     }
 
     /// The same for a key that need not be there where there is nothing to say.
@@ -95,4 +109,19 @@ pub(crate) fn document(class: &str, entries: Vec<Entry>) -> Option<Value> {
         }
     }
     Some(document.into())
+}
+
+/// The names of so many outputs, by which `transformers` count them.
+pub(crate) fn labels(outputs: usize) -> [Entry; 2] {
+    let label = |output| format!("LABEL_{output}");
+    let names: Map<_, _> = (0..outputs)
+        .map(|output| (output.to_string(), label(output).into()))
+        .collect();
+    let numbers: Map<_, _> = (0..outputs)
+        .map(|output| (label(output), output.into()))
+        .collect();
+    [
+        Entry::new("id2label", "outputs", names),
+        Entry::new("label2id", "outputs", numbers),
+    ]
 }

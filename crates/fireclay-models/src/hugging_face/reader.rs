@@ -153,6 +153,15 @@ impl<'a> Reader<'a> {
         self.read(key, None, otherwise, list)
     }
 
+    /// The number of classes, or else that of their names.
+    pub fn classes(&mut self) -> usize {
+        let names = match self.section("id2label").len() {
+            0 => 2,
+            names => names,
+        };
+        self.count("num_labels", names)
+    }
+
     /// Refuses any value but this one, which is the default too.
     pub fn require(&mut self, key: &str, only: impl Into<Value>) {
         let only = only.into();

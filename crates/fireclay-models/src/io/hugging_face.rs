@@ -7,6 +7,7 @@ use crate::family::{Architecture, Family, Visitor, impossible};
 use crate::hugging_face::{HuggingFaceError, Reader, describe, parse};
 use crate::io::weights::ModelDescription;
 use crate::language::LanguageConfig;
+use crate::vision::ImageConfig;
 
 /// The model that a `config.json` describes.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +20,8 @@ pub enum HuggingFaceModel {
     Language(ModelDescription<LanguageConfig>),
     /// BERT: with outputs if it classifies, else the masked language model.
     Encoder(ModelDescription<EncoderConfig>),
+    /// A ResNet, ConvNeXt or Vision Transformer.
+    Image(ModelDescription<ImageConfig>),
 }
 
 impl HuggingFaceModel {
@@ -40,6 +43,11 @@ impl HuggingFaceModel {
         let (encoder, more) = search::<EncoderConfig>(&json);
         if let Some(found) = encoder {
             return found.map(Self::Encoder);
+        }
+        known.extend(more);
+        let (image, more) = search::<ImageConfig>(&json);
+        if let Some(found) = image {
+            return found.map(Self::Image);
         }
         known.extend(more);
         let found = json.get("model_type").unwrap_or(&Value::Null);

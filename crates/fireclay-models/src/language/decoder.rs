@@ -32,7 +32,7 @@ use block::Block;
 pub use config::DecoderConfig;
 pub use families::DecoderFamily;
 pub(crate) use parts::Parts;
-use rotary::Rotary;
+pub(crate) use rotary::{Rope, Rotary};
 pub use scaling::RopeScaling;
 pub(crate) use words::{Known, Turning, scaling_entry};
 

@@ -3,7 +3,9 @@
 use burn::module::{Flag, Module, Param, RunningState};
 use burn::tensor::module::BatchNormTrainOutput;
 use burn::tensor::{Device, Tensor};
-use fireclay_kernels::{batch_norm, batch_norm_relu, normalise, normalise_relu, widely, widen};
+use fireclay_kernels::{
+    NormOfAll, Part, batch_norm, batch_norm_relu, normalise, normalise_relu, widely, widen,
+};
 
 use crate::init::{Init, Values};
 
@@ -15,8 +17,8 @@ use crate::init::{Init, Values};
 /// n / (n - 1) times the population variance of n numbers. Burn's own layer averages the
 /// population variance, so the two part after a step on a small batch.
 ///
-/// Training means: on an autodiff device and not frozen. [`Init::batch_norm`](crate::Init) builds
-/// it.
+/// Training means: on an autodiff device and not frozen. Where the batch is computed in parts that know of each
+/// other ([`Part`]), the statistics are those of the whole batch. [`Init::batch_norm`](crate::Init) builds it.
 #[derive(Module, Debug)]
 pub struct BatchNorm {
     /// The scale of each channel.
@@ -44,26 +46,41 @@ impl BatchNorm {
     /// - `input`: `[batch, channels, ...]`
     /// - result: the same
     pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
-        self.with(input, batch_norm, normalise)
+        self.with(input, batch_norm, Part::batch_norm, normalise)
     }
 
     /// max(0, [`forward`](Self::forward)) at once.
     pub fn relu<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
-        self.with(input, batch_norm_relu, normalise_relu)
+        self.with(
+            input,
+            batch_norm_relu,
+            Part::batch_norm_relu,
+            normalise_relu,
+        )
     }
 
     fn with<const D: usize>(
         &self,
         input: Tensor<D>,
         train: impl FnOnce(Tensor<D>, Tensor<1>, Tensor<1>, f64) -> BatchNormTrainOutput<D>,
+        train_part: impl FnOnce(&Part, Tensor<D>, Tensor<1>, Tensor<1>, f64) -> NormOfAll<D>,
         infer: impl FnOnce(Tensor<D>, [Tensor<1>; 2], [Tensor<1>; 2], f64) -> Tensor<D>,
     ) -> Tensor<D> {
         let [gamma, beta] = [&self.gamma, &self.beta].map(|parameter| widen(parameter.val()));
         widely(input, |input| {
-            if input.device().is_autodiff() && self.training.is_enabled() {
-                let numbers = input.dims().iter().product();
+            let trains = input.device().is_autodiff() && self.training.is_enabled();
+            if let (true, Some(part)) = (trains, Part::of_layer()) {
+                let of_all = train_part(&part, input, gamma, beta, self.epsilon);
+                if part.leads() {
+                    self.observe(of_all.mean, of_all.variance, of_all.count);
+                }
+                return of_all.output;
+            }
+            if trains {
+                let numbers: usize = input.dims().iter().product();
                 let result = train(input, gamma, beta, self.epsilon);
-                self.observe(result.mean, result.variance, numbers);
+                let count = numbers / result.mean.dims()[0].max(1);
+                self.observe(result.mean, result.variance, count);
                 return result.output;
             }
             let statistics = [&self.running_mean, &self.running_var]
@@ -72,9 +89,8 @@ impl BatchNorm {
         })
     }
 
-    /// Takes the mean and the population variance of a batch of so many numbers.
-    fn observe(&self, mean: Tensor<1>, variance: Tensor<1>, numbers: usize) {
-        let count = numbers / mean.dims()[0].max(1);
+    /// Takes the mean and the population variance of a batch of so many numbers in each channel.
+    fn observe(&self, mean: Tensor<1>, variance: Tensor<1>, count: usize) {
         // One number has no sample variance; PyTorch refuses it, and zero over zero is no help.
         let unbiased = count as f64 / count.saturating_sub(1).max(1) as f64;
         self.update(&self.running_mean, mean);

@@ -10,6 +10,7 @@
 //! details are those of torchvision's `ConvNeXt`.
 
 mod config;
+mod hugging_face;
 mod names;
 
 use burn::module::{Module, Param};
@@ -54,7 +55,7 @@ impl ConvNextConfig {
             stem,
             stem_norm,
             stages,
-            norm: init.layer_norm_with(widths[3], EPSILON),
+            norm: init.layer_norm_with(widths[3], self.last_norm_eps),
             head: linear(widths[3], shape.outputs, &mut init),
         }
     }

@@ -11,6 +11,7 @@
 
 mod block;
 mod config;
+mod hugging_face;
 #[cfg(test)]
 mod tests;
 

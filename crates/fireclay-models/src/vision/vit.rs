@@ -4,13 +4,17 @@
 //!   [arXiv:2010.11929](https://arxiv.org/abs/2010.11929): base and large
 //! - Touvron et al. 2020, *Training data-efficient image transformers* (DeiT),
 //!   [arXiv:2012.12877](https://arxiv.org/abs/2012.12877): tiny and small
+//! - scaled branches: Touvron et al. 2021, *Going deeper with Image Transformers*, section 2.1,
+//!   [arXiv:2103.17239](https://arxiv.org/abs/2103.17239); Oquab et al. 2023, *DINOv2*,
+//!   [arXiv:2304.07193](https://arxiv.org/abs/2304.07193)
 //! - stochastic depth: Huang et al. 2016, [arXiv:1603.09382](https://arxiv.org/abs/1603.09382)
 //!
 //! A class token comes first, the positions are learned, norms come before each branch, and the
-//! head reads the class token. First weights, names and details are those of torchvision's
-//! `VisionTransformer`.
+//! head reads the class token, unless `reads` says otherwise. First weights, names and details are
+//! those of torchvision's `VisionTransformer`.
 
 mod config;
+mod hugging_face;
 mod names;
 
 use burn::module::{Module, Param};
@@ -27,15 +31,20 @@ use crate::layers::norm::LayerNorm;
 use crate::shape::ImageShape;
 use crate::vision::ImageNetwork;
 use config::Sizes;
-pub use config::{VitConfig, VitSize};
+pub use config::{VitConfig, VitReads, VitSize};
 
 /// The module that [`VitConfig`] builds.
 #[derive(Module, Debug)]
 pub struct Vit {
     class_token: Param<Tensor<3>>,
+    /// The token that learns from a teacher; its head is `heads_dist`.
+    dist_token: Option<Param<Tensor<3>>>,
     conv_proj: Conv2d,
     encoder: Encoder,
     heads: Linear,
+    heads_dist: Option<Linear>,
+    #[module(skip)]
+    reads: VitReads,
 }
 
 impl VitConfig {
@@ -49,30 +58,58 @@ impl VitConfig {
         let fan_in = shape.channels * self.patch_size * self.patch_size;
         // torchvision cuts this at two, not at two deviations, which never happens.
         let std = (fan_in as f64).powf(-0.5);
+        let is_distilled = self.reads == VitReads::Distilled;
+        let inputs = match self.reads {
+            VitReads::ClassAndMean => 2 * hidden,
+            VitReads::Class | VitReads::Distilled => hidden,
+        };
+        let head = |init: &mut Init| Linear {
+            weight: init.param([inputs, shape.outputs], Values::ZEROS),
+            bias: Some(init.param([shape.outputs], Values::ZEROS)),
+        };
+        let token = |init: &mut Init| init.param([1, 1, hidden], Values::ZEROS);
+        let tokens = self.reads.first_patch() + rows * columns;
         Vit {
-            class_token: init.param([1, 1, hidden], Values::ZEROS),
+            class_token: token(&mut init),
+            dist_token: is_distilled.then(|| token(&mut init)),
             conv_proj: patches.build(&mut init, Values::Normal { std }, Values::ZEROS),
-            encoder: Encoder::new(self, 1 + rows * columns, &mut init),
-            heads: Linear {
-                weight: init.param([hidden, shape.outputs], Values::ZEROS),
-                bias: Some(init.param([shape.outputs], Values::ZEROS)),
-            },
+            encoder: Encoder::new(self, tokens, &mut init),
+            heads: head(&mut init),
+            heads_dist: is_distilled.then(|| head(&mut init)),
+            reads: self.reads,
         }
     }
 }
 
 impl ImageNetwork for Vit {
-    /// The class token.
+    /// The class token, and beside it the mean of the patches or the distilled token where they are read.
     fn features(&self, images: Tensor<4>) -> Tensor<2> {
-        let class = self.encode(images).narrow(1, 0, 1); // [batch, 1, hidden]
-        class.squeeze_dim(1)
+        let x = self.encode(images);
+        let patches = x.dims()[1] - 1;
+        let class = x.clone().narrow(1, 0, 1); // [batch, 1, hidden]
+        let more = match self.reads {
+            VitReads::Class => return class.squeeze_dim(1),
+            VitReads::ClassAndMean => x.narrow(1, 1, patches).mean_dim(1),
+            VitReads::Distilled => x.narrow(1, 1, 1),
+        };
+        Tensor::cat(vec![class, more], 2).squeeze_dim(1)
     }
 
+    /// The mean of the two heads, where there are two.
     fn head(&self, features: Tensor<2>) -> Tensor<2> {
-        self.heads.forward(features)
+        let Some(other) = &self.heads_dist else {
+            return self.heads.forward(features);
+        };
+        let half = features.dims()[1] / 2;
+        let class = self.heads.forward(features.clone().narrow(1, 0, half));
+        (class + other.forward(features.narrow(1, half, half))) / 2.0
     }
 
+    /// None where a second token would be taken for a patch.
     fn attentions(&self, images: Tensor<4>) -> Vec<Tensor<4>> {
+        if self.dist_token.is_some() {
+            return Vec::new();
+        }
         let mut x = self.encoder.start(self.tokens(images));
         let layer = |layer: &Block| {
             let attention = layer.attention(x.clone());
@@ -89,7 +126,7 @@ impl Vit {
     /// # Shapes
     ///
     /// - `images`: `[batch, channels, height, width]`
-    /// - result: `[batch, 1 + patches, hidden]`
+    /// - result: `[batch, tokens before the patches + patches, hidden]`
     pub fn encode(&self, images: Tensor<4>) -> Tensor<3> {
         self.encoder.forward(self.tokens(images))
     }
@@ -103,8 +140,10 @@ impl Vit {
         let patches = self.conv_proj.forward(images); // [batch, hidden, rows, columns]
         let patches = patches.flatten::<3>(2, 3).swap_dims(1, 2); // [batch, patches, hidden]
         let [batch, _, hidden] = patches.dims();
-        let class = self.class_token.val().expand([batch, 1, hidden]);
-        Tensor::cat(vec![class, patches], 1)
+        let first = [Some(&self.class_token), self.dist_token.as_ref()];
+        let first = first.into_iter().flatten();
+        let first = first.map(|token| token.val().expand([batch, 1, hidden]));
+        Tensor::cat(first.chain([patches]).collect(), 1)
     }
 }
 
@@ -126,7 +165,7 @@ impl Encoder {
             pos_embedding,
             dropout: init.dropout(config.dropout),
             layers,
-            ln: init.layer_norm_with(hidden, EPSILON),
+            ln: init.layer_norm_with(hidden, config.norm_eps),
         }
     }
 
@@ -147,8 +186,11 @@ impl Encoder {
 struct Block {
     ln_1: LayerNorm,
     self_attention: Attention,
+    /// What the branch of the attention is multiplied by, if it is scaled.
+    ls_1: Option<Param<Tensor<1>>>,
     ln_2: LayerNorm,
     mlp: Mlp,
+    ls_2: Option<Param<Tensor<1>>>,
     dropout: Dropout,
     drop_path: DropPath,
 }
@@ -156,11 +198,17 @@ struct Block {
 impl Block {
     fn new(config: &VitConfig, drop_path: f64, init: &mut Init) -> Self {
         let sizes = config.sizes();
+        let scale = |init: &mut Init| {
+            let first = config.layer_scale?;
+            Some(init.param([sizes.hidden], Values::Constant(first as f32)))
+        };
         Self {
-            ln_1: init.layer_norm_with(sizes.hidden, EPSILON),
+            ln_1: init.layer_norm_with(sizes.hidden, config.norm_eps),
             self_attention: Attention::new(&sizes, init),
-            ln_2: init.layer_norm_with(sizes.hidden, EPSILON),
+            ls_1: scale(init),
+            ln_2: init.layer_norm_with(sizes.hidden, config.norm_eps),
             mlp: Mlp::new(&sizes, config.dropout, init),
+            ls_2: scale(init),
             dropout: init.dropout(config.dropout),
             drop_path: init.drop_path(drop_path),
         }
@@ -170,9 +218,10 @@ impl Block {
         let branch = self
             .self_attention
             .forward(self.ln_1.forward(input.clone()));
-        let x = input + self.drop_path.forward(self.dropout.forward(branch));
+        let branch = scaled(self.dropout.forward(branch), self.ls_1.as_ref());
+        let x = input + self.drop_path.forward(branch);
         let branch = self.mlp.forward(self.ln_2.forward(x.clone()));
-        x + self.drop_path.forward(branch)
+        x + self.drop_path.forward(scaled(branch, self.ls_2.as_ref()))
     }
 
     /// How much each token attends to each other one, `[batch, heads, tokens, tokens]`.
@@ -181,6 +230,14 @@ impl Block {
         let all = self.self_attention.project(self.ln_1.forward(input));
         let [queries, keys] = [0, heads].map(|first| all.clone().narrow(1, first, heads));
         weights(queries, keys, None)
+    }
+}
+
+/// A branch, each feature multiplied by its factor if there is one.
+fn scaled(branch: Tensor<3>, factors: Option<&Param<Tensor<1>>>) -> Tensor<3> {
+    match factors {
+        Some(factors) => branch * factors.val().unsqueeze(),
+        None => branch,
     }
 }
 
@@ -247,8 +304,6 @@ impl Mlp {
         self.dropout.forward(self.linear_2.forward(x))
     }
 }
-
-const EPSILON: f64 = 1e-6;
 
 #[cfg(test)]
 mod tests;

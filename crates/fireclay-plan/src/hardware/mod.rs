@@ -234,8 +234,7 @@ impl Hardware {
             _ => estimate.length.accumulation,
         };
         let exchange = network.map(|network| {
-            let once = network.exchange(estimate.trainable, copies, estimate.shares_optimizer);
-            times as f64 * once
+            network.exchange(estimate.trainable, copies, estimate.shares_optimizer, times)
         });
         let step = step.map(|step| step + exchange.unwrap_or(0.0));
         let hours = step.zip(estimate.length.steps);

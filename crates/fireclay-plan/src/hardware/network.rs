@@ -28,14 +28,25 @@ impl Network {
     ///
     /// Each process gets from every other one its share of the numbers, adds them up, and hands the sums to all: twice the
     /// share (W − 1) / W of all bytes through its wire (Thakur, Rabenseifner and Gropp 2005, *Optimization of Collective
-    /// Communication Operations in MPICH*, section 4.5), and twice W − 1 messages for each block. Where each process
-    /// updates a share of the parameters alone, the weights are handed to all once more.
-    pub fn exchange(self, numbers: u64, processes: u64, shares_optimizer: bool) -> f64 {
+    /// Communication Operations in MPICH*, section 4.5), and twice W − 1 messages for each block; so many `times` in an
+    /// update. Where each process updates a share of the parameters alone, it gets the sums of those, and at the end of the
+    /// update the weights are handed to all, after all have said what their gradients have for the norm.
+    pub fn exchange(
+        self,
+        numbers: u64,
+        processes: u64,
+        shares_optimizer: bool,
+        times: usize,
+    ) -> f64 {
         let others = processes.saturating_sub(1) as f64;
-        let passes = if shares_optimizer { 3.0 } else { 2.0 };
+        let times = times as f64;
+        let (passes, gathered) = match shares_optimizer {
+            true => (times + 1.0, times + 1.0),
+            false => (2.0 * times, times),
+        };
         let blocks = (numbers as f64 / BLOCK).ceil().max(1.0);
         let bytes = 4.0 * numbers as f64 * others / processes.max(1) as f64;
-        let messages = others * (GATHERED + passes * blocks);
+        let messages = others * (GATHERED * gathered + passes * blocks);
         passes * bytes / self.bandwidth + messages * self.latency
     }
 }
@@ -97,16 +108,15 @@ mod tests {
     #[test]
     fn bytes_bound_the_exchange_of_few_and_messages_that_of_many() {
         let network: Network = "8Gbit,10us".parse().unwrap();
-        assert_eq!(network.exchange(1_000_000, 1, false), 0.0);
+        assert_eq!(network.exchange(1_000_000, 1, false, 1), 0.0);
         // 2 MB in and out, twice; of each block two messages, and three besides.
-        let two = network.exchange(1_000_000, 2, false);
+        let two = network.exchange(1_000_000, 2, false, 1);
         assert!((two - (4e6 / 1e9 + 5.0 * 10e-6)).abs() < 1e-9, "{two}");
-        let shared = network.exchange(1_000_000, 2, true);
-        assert!(
-            (shared - (6e6 / 1e9 + 6.0 * 10e-6)).abs() < 1e-9,
-            "{shared}"
-        );
-        let many = network.exchange(1_000_000, 1024, false);
+        let shared = |times| network.exchange(1_000_000, 2, true, times);
+        assert!((shared(1) - (4e6 / 1e9 + 8.0 * 10e-6)).abs() < 1e-9);
+        // Three times in, once out.
+        assert!((shared(3) - (8e6 / 1e9 + 16.0 * 10e-6)).abs() < 1e-9);
+        let many = network.exchange(1_000_000, 1024, false, 1);
         assert!(
             many > 1023.0 * 50e-6 && many < 1023.0 * 50e-6 + 8e6 / 1e9,
             "{many}"

@@ -9,6 +9,7 @@ use std::num::NonZero;
 use std::thread;
 
 use burn::tensor::{Int, Tensor, TensorData};
+use fireclay_guard::side_by_side;
 use fireclay_models::{KeyValueCache, LanguageNetwork, ReadText};
 
 use super::draft::{Draft, Step};
@@ -227,16 +228,9 @@ fn chosen(mut drafts: Vec<(usize, &mut Draft)>, logits: &[&[f32]]) -> Vec<Writte
     if share == drafts.len() {
         return written(&mut drafts, logits);
     }
-    let shares = drafts.chunks_mut(share).zip(logits.chunks(share));
-    thread::scope(|scope| {
-        let asked: Vec<_> = shares
-            .map(|(drafts, logits)| scope.spawn(move || written(drafts, logits)))
-            .collect();
-        let joined = asked.into_iter().map(|asked| asked.join());
-        joined
-            .flat_map(|written| written.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-            .collect()
-    })
+    let shares = drafts.chunks_mut(share).zip(logits.chunks(share)).collect();
+    let written = side_by_side(shares, |(drafts, logits)| written(drafts, logits));
+    written.into_iter().flatten().collect()
 }
 
 fn written(drafts: &mut [(usize, &mut Draft)], logits: &[&[f32]]) -> Vec<Written> {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use fireclay_data::DataError;
 use fireclay_train::cluster::company;
 use fireclay_train::files::Output;
-use fireclay_train::run_folder;
+use fireclay_train::run_folder::{self, FolderError};
 use fireclay_train::scratch::Scratch;
 
 use crate::run::RunError;
@@ -63,11 +63,9 @@ impl InputTable {
     fn copy(reader: &mut dyn Read, name: String) -> Result<Self, RunError> {
         let folder = scratch()?;
         let path = folder.path().join("table");
-        let copied = not_only_zeros(reader).and_then(|mut whole| {
-            let mut file = File::create(&path)?;
-            io::copy(&mut whole, &mut file)
-        });
-        copied.map_err(|source| run_folder::io("read", Path::new(&name), source))?;
+        let read = |source| run_folder::io("read", Path::new(&name), source);
+        let whole = not_only_zeros(reader).map_err(read)?;
+        copy(whole, &path, read)?;
         Ok(Self {
             path: path.display().to_string(),
             piped: Some((name, folder)),
@@ -137,6 +135,25 @@ fn refuse_devices(path: &Path) -> Result<(), RunError> {
 #[cfg(not(unix))]
 fn refuse_devices(_: &Path) -> Result<(), RunError> {
     Ok(())
+}
+
+/// Keeps all that `reader` gives in a file. What cannot be read is another error than what cannot be kept.
+fn copy(
+    mut reader: impl Read,
+    path: &Path,
+    unread: impl Fn(io::Error) -> FolderError,
+) -> Result<(), FolderError> {
+    let full = |source| run_folder::io("write to", &std::env::temp_dir(), source);
+    let mut file = File::create(path).map_err(full)?;
+    let mut piece = vec![0; 1 << 16];
+    loop {
+        match reader.read(&mut piece) {
+            Ok(0) => return Ok(()),
+            Ok(count) => file.write_all(&piece[..count]).map_err(full)?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(unread(error)),
+        }
+    }
 }
 
 /// The same, unless it begins with zeros, of which there may be any number.

@@ -27,6 +27,8 @@ pub(crate) struct Rows<'a> {
     pub id: Option<&'a str>,
     /// How to read such a table.
     pub options: &'a dyn Fn(TableFormat) -> ReadOptions,
+    /// Answers for some of them.
+    pub answers: &'a dyn Fn(&RecordBatch) -> Result<Answered, RunError>,
     /// Whether rows can be answered for; an error names the first that cannot.
     pub fits: &'a dyn Fn(&RecordBatch) -> Result<(), DataError>,
     /// Looks at all rows that are answered for.
@@ -36,7 +38,7 @@ pub(crate) struct Rows<'a> {
 /// Answers for the rows of a table. The number of texts that are cut comes with what was answered for.
 ///
 /// Columns: the row's id (or `row`, from 1), `prediction` (labels that apply are joined by the data's `label_separator`), for classes
-/// `probability_<class>`, and with a stated coverage `prediction_set` (classes joined by `;`) or
+/// `probability_<class>`, or of vectors `embedding_<k>` alone, and with a stated coverage `prediction_set` (classes joined by `;`) or
 /// `prediction_lower` and `prediction_upper`.
 pub(crate) fn predict_rows(
     run: &dyn Run,
@@ -236,7 +238,7 @@ impl<'a, 'r> Writing<'a, 'r> {
         let share = company();
         let is_own = self.batches % share.world == share.rank;
         self.batches += 1;
-        let answered = is_own.then(|| self.run.answers(&batch)).transpose();
+        let answered = is_own.then(|| (self.rows.answers)(&batch)).transpose();
         let answered = answered.map_err(|error| match error {
             RunError::Data(error) => RunError::Data(located(error)),
             error => error,
@@ -326,9 +328,12 @@ pub(super) fn columns(
     RecordBatch::try_from_iter_with_nullable(columns).expect("columns of one length")
 }
 
-/// The columns of answers for rows, as `predict` writes them: `prediction` (labels that apply are joined by the
+/// The columns of answers for rows, as `predict` writes them: `embedding_<k>` for vectors, and else `prediction` (labels that apply are joined by the
 /// data's `label_separator`), `probability_<class>`, and the bounds of a stated coverage.
 pub fn answer_columns(run: &dyn Run, answers: Answers) -> Vec<(String, ArrayRef)> {
+    if let Some(columns) = answers.by_number() {
+        return columns;
+    }
     let classes = classes(run);
     let separator = run.base().config().data.section().label_separator();
     let bounds = run.meaning().map(|meaning| meaning.bounds(&answers));

@@ -5,11 +5,11 @@ use std::path::Path;
 use burn::tensor::Device;
 use fireclay_data::{Labels, batch_count};
 use fireclay_metrics::conformal_least;
-use fireclay_models::Family;
+use fireclay_models::{EncoderConfig, Family};
 use fireclay_train::TrainerConfig;
 
 use super::shards;
-use crate::config::{BatchSize, Mitigation, RunConfig, TaskConfig};
+use crate::config::{BatchSize, Mitigation, ModelConfig, RunConfig, TaskConfig};
 use crate::fairness;
 use crate::postprocess::{of_sets, steered};
 use crate::pretrained::{self, Blanks};
@@ -40,6 +40,7 @@ pub fn preflight(config: &RunConfig, data: &RunData, most: usize) -> Vec<(String
     problems.extend(monitors(config, &target));
     problems.extend(constant_target(config, data));
     problems.extend(pretrained(config));
+    problems.extend(first_position(config, data.dataset()));
     problems.extend(data.with(Fits { config, most }));
     problems.extend(shards::check(config));
     let steps = total_steps(config, data);
@@ -196,6 +197,24 @@ fn pretrained(config: &RunConfig) -> Option<(String, String)> {
     let path = config.model.section().pretrained?;
     let message = source::check(Path::new(path)).err()?;
     Some(("model.pretrained".into(), message))
+}
+
+/// A table of positions that does not begin where `transformers` look: after the number of the token that fills texts
+/// up, of which its own `config.json` says one for both.
+fn first_position(config: &RunConfig, data: &dyn Dataset) -> Option<(String, String)> {
+    let ModelConfig::Encoder(model) = &config.model else {
+        return None;
+    };
+    let EncoderConfig::Roberta(model) = &model.network else {
+        return None;
+    };
+    let ids = data.tokenizer()?.ids();
+    let padding = usize::try_from(ids.get("pad_token_id")?.as_u64()?).ok()?;
+    let (own, expected) = (model.first_position, padding.checked_add(1)?);
+    let message = format!(
+        "is {own}, but texts are filled up with token {padding}, after which RoBERTa counts positions: set {expected}"
+    );
+    (own != expected).then(|| ("model.first_position".to_owned(), message))
 }
 
 /// Whether the weights that the run starts from fit its model and its tokenizer, as pairs of a key and a

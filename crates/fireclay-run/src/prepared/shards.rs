@@ -8,9 +8,18 @@ use crate::device::RunDevice;
 
 /// A number of parts that this model or this data does not allow, as key and message.
 pub(super) fn check(config: &RunConfig) -> Option<(String, String)> {
+    let has_norm = config.model.section().has_batch_norm;
+    if is_synced(config) && !has_norm {
+        let message = "must be false: the model has no batch norm".to_owned();
+        return Some(("cluster.sync_batch_norm".into(), message));
+    }
     let fixed = config.cluster.as_ref().map(|cluster| cluster.parts);
     if let (Some(parts @ 2..), Some(why)) = (fixed, obstacle(config)) {
-        let message = format!("must be 1, but is {parts}: {why}");
+        let way = match has_norm && !is_synced(config) {
+            true => "; with `sync_batch_norm = true` its statistics are those of all parts",
+            false => "",
+        };
+        let message = format!("must be 1, but is {parts}: {why}{way}");
         return Some(("cluster.parts".into(), message));
     }
     match (config.train.cpu_shards, obstacle(config)) {
@@ -82,15 +91,23 @@ fn obstacle(config: &RunConfig) -> Option<&'static str> {
     if fairness.is_some_and(|fairness| fairness.mitigation == Mitigation::Constraint) {
         return Some("the covariance of score and group is that of the whole batch");
     }
-    match config.model.section().has_batch_norm {
+    match config.model.section().has_batch_norm && !is_synced(config) {
         true => Some("batch norm takes its statistics over the whole batch"),
         false => config.data.section().one_piece(),
     }
 }
 
+/// Whether batch norm takes its statistics over all parts of a batch.
+fn is_synced(config: &RunConfig) -> bool {
+    let cluster = config.cluster.as_ref();
+    cluster.is_some_and(|cluster| cluster.sync_batch_norm)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use fireclay_train::config::ClusterConfig;
+
     use crate::config::RunConfig;
 
     fn config(norm: &str) -> RunConfig {
@@ -152,5 +169,28 @@ mod tests {
         let (key, message) = check(&given).expect("refused");
         assert_eq!(key, "train.cpu_shards");
         assert!(message.contains("batch norm"), "{message}");
+    }
+
+    #[test]
+    fn batch_norm_of_all_parts_is_asked_for_where_there_is_some() {
+        let cluster = |sync_batch_norm| {
+            Some(ClusterConfig {
+                parts: 4,
+                timeout: 600,
+                shard_optimizer: false,
+                sync_batch_norm,
+                device_per_process: true,
+            })
+        };
+        let refused = |norm, synced| {
+            let mut config = config(norm);
+            config.cluster = cluster(synced);
+            check(&config).map(|(key, _)| key)
+        };
+        assert_eq!(refused("batch", true), None);
+        assert_eq!(refused("none", false), None);
+        assert_eq!(refused("batch", false).as_deref(), Some("cluster.parts"));
+        let unread = refused("none", true);
+        assert_eq!(unread.as_deref(), Some("cluster.sync_batch_norm"));
     }
 }

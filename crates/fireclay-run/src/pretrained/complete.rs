@@ -7,6 +7,7 @@ use fireclay_data::{ChatFormat, PairFormat, PreferenceFormat, TextFormat, TextTa
 use fireclay_train::run_folder;
 use serde_json::{Map, Value, json};
 
+use super::pixels::pixels;
 use super::{Stated, Weights};
 
 /// Gives the keys of `[model]` that are not written the values of the pretrained weights, and takes
@@ -18,7 +19,12 @@ pub(crate) fn complete(document: &mut Document) -> Vec<String> {
     };
     let (path, note) = newest(document, path);
     let weights = Weights(&path);
-    let notes = [note, model(document, weights), tokenizer(document, weights)];
+    let notes = [
+        note,
+        model(document, weights),
+        tokenizer(document, weights),
+        pixels(document, weights),
+    ];
     notes.into_iter().flatten().collect()
 }
 
@@ -155,7 +161,7 @@ fn reads_text(data: &str) -> bool {
         .contains(&data)
 }
 
-fn lay_beneath(document: &mut Document, weights: Weights<'_>, tables: Value) {
+pub(super) fn lay_beneath(document: &mut Document, weights: Weights<'_>, tables: Value) {
     let text = toml::to_string(&tables).expect("plain data");
     let laid = document.lay_beneath(weights.0, &text);
     laid.expect("what was just written is TOML");

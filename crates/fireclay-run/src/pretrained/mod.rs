@@ -3,6 +3,7 @@
 mod checkpoint;
 mod complete;
 mod fit;
+mod pixels;
 mod weights;
 
 use std::path::{Path, PathBuf};
@@ -96,6 +97,7 @@ impl Weights<'_> {
         let keys = match model {
             HuggingFaceModel::Language(model) => serde_json::to_value(model.config),
             HuggingFaceModel::Encoder(model) => serde_json::to_value(model.config),
+            HuggingFaceModel::Image(model) => serde_json::to_value(model.config),
         };
         let keys = keys.ok().and_then(|keys| keys.as_object().cloned());
         Ok(keys.map(|keys| Stated {
@@ -117,6 +119,7 @@ impl Weights<'_> {
         let shape = described.hugging_face()?.map(|model| match model {
             HuggingFaceModel::Language(model) => serde_json::to_value(model.shape),
             HuggingFaceModel::Encoder(model) => serde_json::to_value(model.shape),
+            HuggingFaceModel::Image(model) => serde_json::to_value(model.shape),
         });
         Ok(shape.and_then(Result::ok))
     }
@@ -180,7 +183,9 @@ pub(crate) fn bytes(path: &str) -> u64 {
 
 /// Whether positions are rotations in a model of this `type`, so that its weights know no length.
 fn is_free(name: &Value) -> bool {
-    name == "llama" || name == "decoder"
+    ["llama", "decoder", "modernbert"]
+        .iter()
+        .any(|free| name == free)
 }
 
 /// Keys of a model's description for `transformers` that its weights do not say: the tokens that begin, end

@@ -138,6 +138,7 @@ pub fn load_run_at(run: &Path, moved: &RunConfig) -> Result<Loaded, RunError> {
         [
             format!("cluster.timeout={}", cluster.timeout),
             format!("cluster.shard_optimizer={}", cluster.shard_optimizer),
+            format!("cluster.device_per_process={}", cluster.device_per_process),
         ]
     });
     load_run_with(run, &places.map(set).chain(together).collect::<Vec<_>>())

@@ -139,6 +139,19 @@ pub trait Run {
     /// As [`answers`](Self::answers), and if a file cannot be read or written.
     fn predict(&self, job: &PredictJob<'_>) -> Result<Predicted, RunError>;
 
+    /// As [`predict`](Self::predict) for the texts of a table, of which it writes the vectors that its encoder makes
+    /// of them.
+    ///
+    /// # Errors
+    ///
+    /// As [`predict`](Self::predict), and if its model is no encoder of texts.
+    fn embed(&self, _job: &PredictJob<'_>) -> Result<Predicted, RunError> {
+        let run = self.base().run.display();
+        Err(RunError::Usage(format!(
+            "{run} is no encoder of texts, which alone makes vectors of them"
+        )))
+    }
+
     /// Answers for a whole split of its own data, with the truth beside each.
     ///
     /// # Errors

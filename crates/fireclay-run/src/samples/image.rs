@@ -2,7 +2,7 @@
 
 use burn::data::dataset::DatasetError;
 use burn::tensor::{Device, Tensor, TensorData};
-use fireclay_data::{ImageBatch, ImageSplit};
+use fireclay_data::{EpochOrder, ImageBatch, ImageSplit};
 
 use crate::task::{Batch, Labelled};
 use fireclay_train::loader::Samples;
@@ -30,6 +30,11 @@ impl Samples for ImageSamples {
     /// takes longer than many a step.
     fn threads() -> usize {
         std::thread::available_parallelism().map_or(1, |cores| cores.get().min(8))
+    }
+
+    /// Where archives are fetched, a few of them are at hand at a time.
+    fn arrange(&self, order: EpochOrder, _batch_size: usize, key: (u64, u64)) -> EpochOrder {
+        self.0.arrange(order, key)
     }
 
     /// Images that are mixed need each other.

@@ -1,11 +1,15 @@
 //! Models of others that are used as they are.
 
+use std::path::Path;
+
 use burn::tensor::Device;
-use fireclay_models::{Family, ModelDescription, Pretrainable, PretrainedReport, Rows};
+use fireclay_models::{
+    EncoderConfig, Family, ModelDescription, Pretrainable, PretrainedReport, Rows, matches_any,
+};
 
 use super::Described;
 use crate::artifacts::FinishedError;
-use crate::config::NetworkConfig;
+use crate::config::{NetworkConfig, StartConfig};
 use crate::pretrained;
 
 /// The model of others at `base`, as it is.
@@ -17,33 +21,82 @@ pub(super) fn untrained<F>(
 where
     F: Pretrainable + Family<Shape: 'static> + 'static,
 {
-    let wrong = |reason| FinishedError::Model {
+    let read = as_it_is((&table.network, &table.start), base, device);
+    let (model, report) = read.map_err(|reason| wrong(base, reason))?;
+    match differences(&report) {
+        None => Ok(model),
+        Some(reason) => Err(wrong(base, reason)),
+    }
+}
+
+/// The tensors of the heads for masked tokens. An encoder that makes vectors of texts has none of them.
+const HEADS: [&str; 5] = ["cls.*", "lm_head.*", "vocab_*", "head.*", "decoder.*"];
+
+/// The encoder of others in a folder, and whether its files have a head. Without one, the head of the model is random.
+///
+/// # Errors
+///
+/// If its weights are not those that it describes.
+pub(crate) fn encoder(
+    table: &NetworkConfig<EncoderConfig>,
+    folder: &Path,
+    device: &Device,
+) -> Result<(Described<EncoderConfig>, bool), FinishedError> {
+    let base = folder.display().to_string();
+    let start = StartConfig {
+        allow_missing: HEADS.map(str::to_owned).to_vec(),
+        ..table.start.clone()
+    };
+    let read = as_it_is((&table.network, &start), &base, device);
+    let (model, mut report) = read.map_err(|reason| wrong(&base, reason))?;
+    let has_head = report
+        .loaded
+        .iter()
+        .any(|name| matches_any(&start.allow_missing, name));
+    // Half a head is damage.
+    if !has_head {
+        report.missing.clear();
+    }
+    match differences(&report) {
+        None => Ok((model, has_head)),
+        Some(reason) => Err(wrong(&base, reason)),
+    }
+}
+
+fn wrong(base: &str, reason: String) -> FinishedError {
+    FinishedError::Model {
         path: base.to_owned(),
         reason,
-    };
-    let shape = pretrained::shape::<F>(base).map_err(wrong)?;
-    let problems = table.network.validate_for(&shape).into_iter();
+    }
+}
+
+/// The model that is described at `base`, with the weights there, and what became of them.
+fn as_it_is<F>(
+    (config, start): (&F, &StartConfig),
+    base: &str,
+    device: &Device,
+) -> Result<(Described<F>, PretrainedReport), String>
+where
+    F: Pretrainable + Family<Shape: 'static> + 'static,
+{
+    let shape = pretrained::shape::<F>(base)?;
+    let problems = config.validate_for(&shape).into_iter();
     let problems: Vec<_> = problems
         .map(|(key, text)| format!("{key} {text}"))
         .collect();
     if !problems.is_empty() {
-        return Err(wrong(problems.join("; ")));
+        return Err(problems.join("; "));
     }
     // Half a byte is the least that a weight has.
     let most = pretrained::bytes(base).saturating_mul(2);
-    if table.network.least_weights(&shape) as u64 > most {
-        let reason = "it describes a model that is larger than its files";
-        return Err(wrong(reason.into()));
+    if config.least_weights(&shape) as u64 > most {
+        return Err("it describes a model that is larger than its files".into());
     }
     // The seed is of no account: all weights are in the file.
-    let config = table.network.clone();
+    let config = config.clone();
     let model = config.init(&shape, 0, device);
-    let loaded = pretrained::load((&config, &shape), model, (&table.start, base), device);
-    let (model, report) = loaded.map_err(wrong)?;
-    match differences(&report) {
-        None => Ok((model, ModelDescription { config, shape })),
-        Some(reason) => Err(wrong(reason)),
-    }
+    let (model, report) = pretrained::load((&config, &shape), model, (start, base), device)?;
+    Ok(((model, ModelDescription { config, shape }), report))
 }
 
 /// Why the weights are not those of the model that is described, if some of its numbers would be others than the file

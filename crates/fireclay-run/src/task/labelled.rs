@@ -9,7 +9,7 @@ use burn::train::metric::{AccuracyInput, AccuracyMetric, Adaptor, LossInput, Los
 use burn::train::{InferenceStep, ItemLazy, SupervisedTraining, TrainOutput, TrainStep};
 use fireclay_data::{Labels, Mix};
 use fireclay_train::output::StepOutput;
-use fireclay_train::strategy::{MeanLoss, Scorer, Taken, backward};
+use fireclay_train::strategy::{MeanLoss, Scorer, Taken, backward_of};
 
 use super::constraint::Memberships;
 use super::network::{Batch, Network};
@@ -115,7 +115,7 @@ impl<N: Network> TrainStep for LabelledModel<N> {
 
     fn step(&self, batch: Batch<N::Input>) -> TrainOutput<LabelledOutput> {
         let output = self.forward(batch);
-        TrainOutput::new(self, backward(&output.loss.loss), output)
+        TrainOutput::new(self, backward_of(&output), output)
     }
 }
 

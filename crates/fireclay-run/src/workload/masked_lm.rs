@@ -1,18 +1,22 @@
 //! Masked language modelling on running text.
 
+mod classes;
+mod run;
+
 use fireclay_data::{MaskedSplit, Masking, TextData, TokenSplit, Tokenizer};
-use fireclay_models::{EncoderConfig, EncoderModel, EncoderShape, Family};
+use fireclay_models::{EncoderConfig, EncoderModel, EncoderShape};
 
 use super::dissected::{dissected, judged, known};
 use super::labelled_text::blank_text;
 use super::prelude::*;
-use super::text::{self, Reads, Running, Texts};
+use super::text::{self, Running, Texts};
 use crate::artifacts::{LANGUAGE, to_json};
 use crate::config::TextSource;
 use crate::language::score;
 use crate::samples::MaskedSamples;
 use crate::task::{MaskedLm, MaskedLmConfig, MaskedObjective, MaskedScorer, MaskedTokens};
 use fireclay_train::run_folder::write_whole;
+use run::MaskedRun;
 
 /// The workload.
 pub struct MaskedText;
@@ -129,20 +133,10 @@ impl Workload for MaskedText {
     }
 
     fn open(base: Base) -> Result<Box<dyn Run>, RunError> {
-        lock::verified(&base.folder, &[TOKENIZER])?;
-        let tokenizer = Tokenizer::load(&base.folder.join(TOKENIZER))?;
-        let config = Self::table(base.config());
-        let (model, description) = config.load(&base.folder, &base.device)?;
-        let shape = description.shape;
-        let fits = shape.outputs.is_none() && tokenizer.vocabulary() <= shape.vocabulary;
-        belong_together(&base.folder, TOKENIZER, fits)?;
-        Ok(Box::new(MaskedRun {
-            base,
-            tokenizer,
-            vocabulary: shape.vocabulary,
-            context: description.config.context_length(),
-            model: MaskedLm { model },
-        }))
+        match base.is_run() {
+            true => Ok(Box::new(MaskedRun::trained(base)?)),
+            false => Ok(Box::new(MaskedRun::published(base)?)),
+        }
     }
 
     fn input_spec(config: &RunConfig, data: &TextData) -> InputSpec {
@@ -203,63 +197,4 @@ fn evaluate(
 ) -> Result<Report, RunError> {
     let (scorer, pass) = (MaskedScorer::default(), pass::<MaskedSamples>(config));
     Ok(score(model, samples, scorer, pass, device)?)
-}
-
-/// A finished run of a masked language model.
-struct MaskedRun {
-    base: Base,
-    tokenizer: Tokenizer,
-    vocabulary: usize,
-    context: usize,
-    model: MaskedLm,
-}
-
-impl MaskedRun {
-    fn no_rows(&self) -> RunError {
-        let run = self.base.folder.display();
-        RunError::Usage(format!(
-            "a masked language model answers nothing; start one that does from it: [model] pretrained = \"{run}\", [tokenizer] type = \"file\" with its tokenizer.json"
-        ))
-    }
-}
-
-impl Run for MaskedRun {
-    fn merged(&self) -> Result<Vec<(&'static str, Vec<u8>)>, RunError> {
-        merged(self.base())
-    }
-
-    fn base(&self) -> &Base {
-        &self.base
-    }
-
-    fn schema(&self) -> InputSchema {
-        InputSchema::one("text", InputKind::Text { most: self.context })
-    }
-
-    fn evaluate(&self, on: On<'_>) -> Result<Evaluated, RunError> {
-        let config = self.base.config();
-        let read = |path: &str| {
-            let tokenizer = self.tokenizer.clone().without_start();
-            let reads = Reads {
-                tokenizer: Some(&tokenizer),
-                vocabulary: self.vocabulary,
-                context: self.tokenizer.room(self.context)?,
-            };
-            let (windows, notes) = Running::windows(config, path, &reads)?;
-            let masking = masking(config, Some(&self.tokenizer))?;
-            let split = MaskedSplit::new(windows, masking, None);
-            Ok((MaskedSamples::new(Some(split)), notes))
-        };
-        evaluate_on::<MaskedText>(&self.base, on, read, |samples| {
-            evaluate(config, &self.model, samples, &self.base.device)
-        })
-    }
-
-    fn answers(&self, _rows: &RecordBatch) -> Result<Answered, RunError> {
-        Err(self.no_rows())
-    }
-
-    fn predict(&self, _job: &PredictJob<'_>) -> Result<Predicted, RunError> {
-        Err(self.no_rows())
-    }
 }

@@ -168,6 +168,9 @@ impl Judged<'_> {
             Answers::Sets { chosen, .. } => set(&chosen[index]),
             Answers::Numbers(numbers) => numbers[index].to_string(),
             Answers::Texts(texts) => texts[index].clone(),
+            Answers::Vectors { width, numbers } => {
+                format!("{:?}", &numbers[index * width..][..*width])
+            }
         };
         [truth, answer]
     }

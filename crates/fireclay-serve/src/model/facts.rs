@@ -172,15 +172,12 @@ fn kind(run: &dyn Run) -> Result<Kind, String> {
         .any(|column| matches!(column.kind, InputKind::Image { .. }));
     match run.base().config().task.name() {
         _ if is_image => Ok(Kind::Images),
+        "masked_lm" => {
+            let message = "a masked language model and an encoder of others are not served; `predict` writes what they make of texts";
+            Err(message.into())
+        }
         _ if run.meaning().is_some() => Ok(Kind::Rows),
         "seq2seq" => Ok(Kind::Translations),
-        "masked_lm" => {
-            let empty = fireclay_data::arrow::array::RecordBatch::new_empty(
-                fireclay_data::arrow::datatypes::Schema::empty().into(),
-            );
-            let refused = run.answers(&empty).err().map(|error| error.to_string());
-            Err(refused.unwrap_or_default())
-        }
         _ => {
             run.writer().map_err(|error| error.to_string())?;
             Ok(Kind::Writing)

@@ -220,7 +220,7 @@ fn located(error: RunError, start: usize, count: usize) -> RunError {
 
 /// Adds answers of the same kind.
 fn append(all: &mut Answers, more: Answers) {
-    use Answers::{Classes, Numbers, Sets, Texts};
+    use Answers::{Classes, Numbers, Sets, Texts, Vectors};
     match (all, more) {
         (
             Classes {
@@ -250,6 +250,7 @@ fn append(all: &mut Answers, more: Answers) {
         }
         (Numbers(numbers), Numbers(more)) => numbers.extend(more),
         (Texts(texts), Texts(more)) => texts.extend(more),
+        (Vectors { numbers, .. }, Vectors { numbers: more, .. }) => numbers.extend(more),
         // A run has one kind of answer; what is missing is asked for again, all at once.
         _ => {}
     }
@@ -285,6 +286,10 @@ fn part(answers: &Answers, rows: Range<usize>, classes: usize) -> Answers {
         },
         Answers::Numbers(answers) => Answers::Numbers(answers[rows].to_vec()),
         Answers::Texts(texts) => Answers::Texts(texts[rows].to_vec()),
+        Answers::Vectors { width, numbers } => Answers::Vectors {
+            width: *width,
+            numbers: numbers[rows.start * width..rows.end * width].to_vec(),
+        },
     }
 }
 

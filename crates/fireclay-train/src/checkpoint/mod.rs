@@ -102,6 +102,9 @@ pub enum CheckpointError {
     /// A file could not be read or written.
     #[error(transparent)]
     Folder(#[from] FolderError),
+    /// The system gives no thread that writes them.
+    #[error("the system gives no thread that writes checkpoints: {0}")]
+    Thread(#[source] std::io::Error),
     /// The checkpoint is not what its manifest says.
     #[error("the checkpoint {} is damaged: {reason}", path.display())]
     Damaged {

@@ -2,7 +2,7 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
-use std::thread::{self, JoinHandle};
+use std::thread::{Builder, JoinHandle};
 
 use super::{CheckpointError, Fingerprints, Store};
 use crate::record::Syncer;
@@ -70,16 +70,21 @@ struct State {
 
 impl Writer {
     /// A writer that waits for work.
-    pub fn new(target: Destination) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// If the system gives no thread.
+    pub fn new(target: Destination) -> Result<Self, CheckpointError> {
         let queue = Arc::new(Queue::default());
         let keep_last = target.keep_last;
         let shared = queue.clone();
-        let thread = thread::spawn(move || work(&shared, &target));
-        Self {
+        let work = move || work(&shared, &target);
+        let thread = Builder::new().name("checkpoints".into()).spawn(work);
+        Ok(Self {
             queue,
             keep_last,
-            thread: Some(thread),
-        }
+            thread: Some(thread.map_err(CheckpointError::Thread)?),
+        })
     }
 
     /// Has a checkpoint written. Comes back at once, unless it is large.
@@ -227,7 +232,7 @@ mod tests {
                 let root = tempfile::tempdir().expect("a temporary folder");
                 let target = target(root.path(), keep_last);
                 let store = target.store.clone();
-                let writer = Writer::new(target);
+                let writer = Writer::new(target).expect("a thread");
                 for (step, best) in (1..).zip(bests) {
                     writer.put(snapshot(step, Some(best))).expect("put");
                     if waits {
@@ -265,7 +270,7 @@ mod tests {
     #[test]
     fn a_failure_is_told_once_and_what_waits_is_written_when_the_writer_goes() {
         let root = tempfile::tempdir().expect("a temporary folder");
-        let writer = Writer::new(target(root.path(), 2));
+        let writer = Writer::new(target(root.path(), 2)).expect("a thread");
         let mut bad = snapshot(1, None);
         bad.members[0].0 = "no/such/folder";
         writer.put(bad).expect("it is not written yet");

@@ -6,14 +6,17 @@
 
 mod agreement;
 mod company;
+mod meeting;
 mod owners;
 mod rounds;
+mod said;
 mod sum;
 pub mod threads;
 mod tree;
 
 pub use agreement::{Unlike, program, same};
 pub use company::{Shared, company, each_in_company, in_company};
+pub(crate) use meeting::{Ended, Meeting, Seat};
 pub(crate) use owners::Owners;
 pub(crate) use rounds::Rounds;
 pub(crate) use sum::{held, sum};

@@ -10,10 +10,9 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
-use burn::optim::GradientsParams;
 use burn::tensor::{Tensor, TensorData};
 
-use super::sum::{BLOCK, append};
+use super::sum::{BLOCK, fill};
 use super::{Exchange, Lost};
 use crate::loader::Share;
 
@@ -55,35 +54,53 @@ impl Owners {
         place.is_none_or(|(owner, _)| *owner == self.share.rank)
     }
 
-    /// The gradients of what this process updates.
-    pub fn own<M: Module>(&self, model: &M, grads: GradientsParams) -> GradientsParams {
-        let mut own = Own {
-            owners: self,
-            grads,
-            own: GradientsParams::new(),
-        };
-        model.visit(&mut own);
-        own.own
+    /// Which of the processes this is.
+    pub fn rank(&self) -> usize {
+        self.share.rank
+    }
+
+    /// The most numbers that a process owns: so many places there are for each.
+    pub fn most(&self) -> usize {
+        self.counts.iter().copied().max().unwrap_or(0)
+    }
+
+    /// The owner of a parameter that is trained, and where it is among the numbers of its owner.
+    pub fn place(&self, id: ParamId) -> Option<(usize, Range<usize>)> {
+        self.places.get(&id).cloned()
     }
 
     /// The model as all processes have updated it, each its own parameters.
     pub fn gathered<M: Module>(&self, exchange: &mut dyn Exchange, model: M) -> Result<M, Lost> {
+        let most = self.most();
         let mut own = Values {
             owners: self,
-            values: vec![0.0; self.counts[self.share.rank]],
+            values: vec![0.0; most],
         };
         model.visit(&mut own);
-        let most = self.counts.iter().copied().max().unwrap_or(0);
-        own.values.resize(most, 0.0);
-        let mut all = vec![Vec::with_capacity(most); self.share.world];
-        for block in own.values.chunks((BLOCK / self.share.world).max(1)) {
-            let received = exchange.all_gather(block.to_vec())?;
-            let of_each = received.chunks(block.len());
-            all.iter_mut()
-                .zip(of_each)
-                .for_each(|(all, own)| all.extend_from_slice(own));
+        let all = self.all(exchange, own.values)?;
+        Ok(model.map(&mut Others {
+            owners: self,
+            all,
+            most,
+        }))
+    }
+
+    /// The values of all processes one after another.
+    fn all(&self, exchange: &mut dyn Exchange, own: Vec<f32>) -> Result<Vec<f32>, Lost> {
+        let (world, most) = (self.share.world, own.len());
+        let length = (BLOCK / world).max(1);
+        if most <= length {
+            return exchange.all_gather(own);
         }
-        Ok(model.map(&mut Others { owners: self, all }))
+        let mut all = vec![0.0; world * most];
+        for (number, block) in own.chunks(length).enumerate() {
+            let received = exchange.all_gather(block.to_vec())?;
+            for (rank, values) in received.chunks(block.len()).enumerate() {
+                let start = rank * most + number * length;
+                all[start..start + block.len()].copy_from_slice(values);
+            }
+        }
+        Ok(all)
     }
 }
 
@@ -95,22 +112,6 @@ impl ModuleVisitor for Sizes {
         let value = param.val();
         if value.is_require_grad() && self.0.iter().all(|(id, _)| *id != param.id) {
             self.0.push((param.id, value.dims().iter().product()));
-        }
-    }
-}
-
-struct Own<'a> {
-    owners: &'a Owners,
-    grads: GradientsParams,
-    own: GradientsParams,
-}
-
-impl ModuleVisitor for Own<'_> {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if self.owners.is_own(param.id)
-            && let Some(grad) = self.grads.remove::<D>(param.id)
-        {
-            self.own.register(param.id, grad);
         }
     }
 }
@@ -127,9 +128,7 @@ impl ModuleVisitor for Values<'_> {
             return;
         };
         if *owner == self.owners.share.rank {
-            let mut own = Vec::with_capacity(place.len());
-            append(&mut own, &param.val().into_data());
-            self.values[place.clone()].copy_from_slice(&own);
+            fill(&mut self.values[place.clone()], &param.val().into_data());
         }
     }
 }
@@ -137,7 +136,8 @@ impl ModuleVisitor for Values<'_> {
 /// Puts the numbers of the other processes into the model.
 struct Others<'a> {
     owners: &'a Owners,
-    all: Vec<Vec<f32>>,
+    all: Vec<f32>,
+    most: usize,
 }
 
 impl ModuleMapper for Others<'_> {
@@ -148,9 +148,9 @@ impl ModuleMapper for Others<'_> {
         if *owner == self.owners.share.rank {
             return param;
         }
-        let values = self.all[*owner][place.clone()].to_vec();
+        let values = &self.all[owner * self.most..][place.clone()];
         param.map(|before| {
-            let data = TensorData::new(values, before.dims());
+            let data = TensorData::new(values.to_vec(), before.dims());
             Tensor::from_data(data, &before.device()).require_grad()
         })
     }

@@ -40,21 +40,21 @@ fn pair<T>(left: Option<T>, right: Option<T>, add: impl FnOnce(T, T) -> T) -> Op
     }
 }
 
-/// The sum of some vectors up the tree; there are a power of two of them, and some may be missing.
-pub(super) fn total(leaves: &[Option<&[f32]>]) -> Option<Vec<f32>> {
-    let mut tree = Tree::new();
-    for leaf in leaves {
-        tree.push(leaf.map(<[f32]>::to_vec), |mut left, right| {
-            left.iter_mut().zip(right).for_each(|(a, b)| *a += b);
-            left
-        });
-    }
-    tree.root()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The sum of some vectors up the tree; there are a power of two of them, and some may be missing.
+    fn total(leaves: &[Option<&[f32]>]) -> Option<Vec<f32>> {
+        let mut tree = Tree::new();
+        for leaf in leaves {
+            tree.push(leaf.map(<[f32]>::to_vec), |mut left, right| {
+                left.iter_mut().zip(right).for_each(|(a, b)| *a += b);
+                left
+            });
+        }
+        tree.root()
+    }
 
     fn shape(leaves: &[Option<&str>]) -> Option<String> {
         let mut tree = Tree::new();

@@ -22,10 +22,24 @@ pub struct ClusterConfig {
     /// result is the same to the bit.
     #[serde(default)]
     pub shard_optimizer: bool,
+    /// Batch norm takes its statistics over all parts of a batch, which meet at each such layer, forward and backward. Without
+    /// this, models with batch norm need `parts = 1`; models without it refuse this key. A process then holds what all of its
+    /// parts keep for the backward pass at once.
+    #[serde(default)]
+    pub sync_batch_norm: bool,
+    /// Each process of a machine has a device of its own, the first of them `device.device_index`, the next ones those that
+    /// follow it; there must be enough of them. Without this all have the same. It is nothing to processes that
+    /// compute on the CPU.
+    #[serde(default = "yes")]
+    pub device_per_process: bool,
 }
 
 /// More parts than processes that anybody has started.
 const MOST: usize = 1 << 16;
+
+fn yes() -> bool {
+    true
+}
 
 fn ten_minutes() -> u64 {
     600
@@ -58,6 +72,8 @@ mod tests {
                 parts,
                 timeout: 600,
                 shard_optimizer: false,
+                sync_batch_norm: false,
+                device_per_process: true,
             }
             .validate()
             .len()

@@ -1,9 +1,10 @@
 //! A session whose batches are computed in fixed parts, by one process or several.
 
+use std::ops::Range;
 use std::time::Instant;
 
 use burn::optim::GradientsParams;
-use burn::tensor::{Bytes, Tensor};
+use burn::tensor::Tensor;
 use burn::train::{LearnerModel, TrainStep};
 use fireclay_kernels::is_flex;
 use fireclay_models::layers::draws::key;
@@ -19,7 +20,6 @@ use super::{TrainError, Trainable};
 use crate::cluster::{Exchange, Lost, Tree, Unlike, held, same, sum};
 use crate::cost::Phase;
 use crate::gradients::{add, scale};
-use crate::optim::{self, OptimizerRecordError};
 use crate::output::StepOutput;
 use crate::weights::{Kept, encode};
 
@@ -27,15 +27,17 @@ use crate::weights::{Kept, encode};
 pub(super) struct Cluster {
     pub exchange: Box<dyn Exchange>,
     pub parts: usize,
+    /// Where the parts meet in batch norm: how many of them are computed at once.
+    pub meets: Option<usize>,
     /// Whether any process was asked to stop by the last micro-batch.
     pub stops: bool,
 }
 
 /// What a process says of its parts of a micro-batch. Numbers are bits, so that none is lost, finite or not.
 #[derive(Default, Serialize, Deserialize)]
-struct Told {
+pub(super) struct Told {
     /// Loss and weight of each part.
-    parts: Vec<(u32, u64)>,
+    pub parts: Vec<(u32, u64)>,
     unit: Option<u64>,
     samples: u64,
     tokens: Option<u64>,
@@ -65,7 +67,7 @@ impl Cluster {
     }
 
     /// The numbers of the parts of this process.
-    fn own(&self) -> std::ops::Range<usize> {
+    pub fn own(&self) -> Range<usize> {
         let share = self.exchange.share();
         let each = self.parts / share.world;
         share.rank * each..(share.rank + 1) * each
@@ -109,34 +111,6 @@ impl<M: Trainable> Session<M> {
         }
     }
 
-    /// Where each process has updated the parameters that it owns, all get those of the others.
-    pub(super) fn gather_parameters(&mut self) -> Result<(), TrainError> {
-        let Some(owners) = self.setup.owners.take() else {
-            return Ok(());
-        };
-        let (start, model) = (Instant::now(), self.model().clone());
-        let cluster = self.setup.cluster.as_mut().expect(CLUSTER);
-        let gathered = owners.gathered(&mut *cluster.exchange, model)?;
-        self.setup.owners = Some(owners);
-        self.map_model(|_, _| gathered);
-        self.setup.spent(Phase::Exchange, start);
-        Ok(())
-    }
-
-    /// What the optimizer remembers of all parameters. Where it is shared out, the first process alone gets it.
-    pub(super) fn optimizer_state(&mut self) -> Result<Vec<u8>, TrainError> {
-        let failed = |error: OptimizerRecordError| TrainError::Learner(error.to_string());
-        let own = optim::to_bytes(&self.setup.optimizer)
-            .map_err(failed)?
-            .to_vec();
-        let (Some(_), Some(cluster)) = (&self.setup.owners, &mut self.setup.cluster) else {
-            return Ok(own);
-        };
-        let all = cluster.exchange.collect(own)?.into_iter();
-        let all = all.map(Bytes::from_bytes_vec);
-        Ok(optim::joined(all, |_| true).map_err(failed)?.to_vec())
-    }
-
     /// Forward and backward of a micro-batch in its fixed parts, into `forward`.
     pub(super) fn forward_in_parts(
         &mut self,
@@ -159,15 +133,20 @@ impl<M: Trainable> Session<M> {
         let mut cluster = self.setup.cluster.take().expect(CLUSTER);
         let all = cluster.gather(&told)?;
         let holders: Vec<_> = all.iter().map(|told| told.held.clone()).collect();
-        let grads = sum(&mut *cluster.exchange, self.model(), grads, &holders)?;
+        let total = total_weight(&all);
+        let factor = if total > 0.0 { 1.0 / total } else { 1.0 };
+        let exchange = &mut *cluster.exchange;
+        let (model, owners) = (self.model(), self.setup.owners.as_ref());
+        let mean = sum(exchange, (model, grads), &holders, factor, owners)?;
         cluster.stops = all.iter().any(|told| told.stops);
         let phase = match all.len() {
             1 => Phase::Compute,
             _ => Phase::Exchange,
         };
         self.setup.cluster = Some(cluster);
+        self.share_statistics(&all)?;
         self.setup.spent(phase, start);
-        self.take(&all, grads, forward);
+        self.take(&all, mean, forward);
         Ok(())
     }
 
@@ -182,6 +161,10 @@ impl<M: Trainable> Session<M> {
         let own = self.setup.cluster.as_ref().expect(CLUSTER).own();
         let mut tree = Tree::new();
         let mut next = own.start;
+        if pieces.is_empty() {
+            // Those of the other processes may meet.
+            self.outputs(half, Vec::new())?;
+        }
         let mut pieces = pieces.into_iter();
         loop {
             let group: Vec<_> = pieces.by_ref().take(self.setup.shards.at_once()).collect();
@@ -192,8 +175,7 @@ impl<M: Trainable> Session<M> {
                 .iter()
                 .map(|piece| (piece.number, piece.scale))
                 .collect();
-            let model = half.unwrap_or(self.model());
-            let outputs = self.setup.shards.each(model, group, &self.setup.device);
+            let outputs = self.outputs(half, group)?;
             for ((number, scale), output) in numbers.into_iter().zip(outputs) {
                 let model = self.model();
                 (next..number).for_each(|_| tree.push(None, |left, right| add(model, left, right)));
@@ -209,7 +191,8 @@ impl<M: Trainable> Session<M> {
         Ok(tree.root().unwrap_or_default())
     }
 
-    /// What a part adds to the sum: its gradients times its weight, unless it weighs nothing.
+    /// What a part adds to the sum: its gradients times its weight, unless it weighs nothing. Where parts meet, the loss was
+    /// multiplied by the weight, and the gradients of a part are in part those of the other losses.
     fn leaf(
         &self,
         item: &<M as TrainStep>::Output,
@@ -224,17 +207,17 @@ impl<M: Trainable> Session<M> {
         if let Some(tokens) = item.tokens() {
             *told.tokens.get_or_insert(0) += tokens;
         }
-        let factor = weight / loss_scale.unwrap_or(1.0);
-        (weight != 0.0).then(|| scale(self.model(), grads, factor))
+        let meets = self.setup.cluster.as_ref().expect(CLUSTER).meets.is_some();
+        let factor = if meets { 1.0 } else { weight } / loss_scale.unwrap_or(1.0);
+        (meets || weight != 0.0).then(|| scale(self.model(), grads, factor))
     }
 
     /// Takes what the parts of all processes came to.
-    fn take(&mut self, all: &[Told], grads: GradientsParams, forward: &mut Forward) {
+    fn take(&mut self, all: &[Told], mean: GradientsParams, forward: &mut Forward) {
         let parts: Vec<_> = all.iter().flat_map(|told| &told.parts).collect();
         let weights = parts.iter().map(|(_, weight)| f64::from_bits(*weight));
-        let total: f64 = weights.clone().sum();
+        let total = total_weight(all);
         if total > 0.0 {
-            let mean = scale(self.model(), grads, 1.0 / total);
             forward.grads.add(self.model(), mean, total);
         }
         forward.weights.extend(weights);
@@ -286,7 +269,13 @@ impl<M: Trainable> Session<M> {
     }
 }
 
-const CLUSTER: &str = "a session of fixed parts has it between exchanges";
+/// What all parts weigh.
+fn total_weight(all: &[Told]) -> f64 {
+    let parts = all.iter().flat_map(|told| &told.parts);
+    parts.map(|(_, weight)| f64::from_bits(*weight)).sum()
+}
+
+pub(super) const CLUSTER: &str = "a session of fixed parts has it between exchanges";
 
 impl<M: LearnerModel> Setup<M> {
     /// Refuses processes that do not begin with the same weights, or not at the same place of the same run.

@@ -173,7 +173,11 @@ impl TrainerConfig {
             ),
         ]);
         if let Some(cluster) = &self.cluster {
-            parts.insert("cluster".into(), json!({ "parts": cluster.parts }));
+            let mut fixed = json!({ "parts": cluster.parts });
+            if cluster.sync_batch_norm {
+                fixed["sync_batch_norm"] = json!(true);
+            }
+            parts.insert("cluster".into(), fixed);
         }
         if self.precision != Precision::F32 {
             parts.insert("precision".into(), json!(self.precision));

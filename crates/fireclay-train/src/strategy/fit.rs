@@ -97,6 +97,7 @@ where
         let average = |decay| Ema::new(&self.model, decay);
         let is_scaled = self.config.precision == Precision::F16;
         let trace = || Trace::create(&folder.file("trace.json"));
+        let at_once = self.at_once().max(1);
         Ok(Setup {
             optimizer: self.config.optimizer.init(&self.model),
             owners: self.owners(),
@@ -109,6 +110,7 @@ where
             cluster: self.config.cluster.as_ref().map(|config| Cluster {
                 exchange: mem::replace(&mut self.exchange, Box::new(Alone)),
                 parts: config.parts,
+                meets: config.sync_batch_norm.then_some(at_once),
                 stops: false,
             }),
             handed_out: train.handed_out(),
@@ -145,13 +147,35 @@ where
         let Some(cluster) = &self.config.cluster else {
             return Shards::new(self.parts_of_a_batch(), self.recomputes());
         };
-        let own = cluster.parts / self.exchange.share().world;
-        let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let threads = match self.config.train.cpu_shards {
-            CpuShards::Auto => 0,
-            CpuShards::Count(count) => count.get().min(own).min(cores),
+        let own = self.own_parts(cluster.parts);
+        let threads = match cluster.sync_batch_norm {
+            true if own > MOST_THREADS => {
+                return Err(TrainError::Config(format!(
+                    "with `cluster.sync_batch_norm` a process computes all of its parts of a batch at once, {MOST_THREADS} at \
+                     most, and not {own}; start more processes, or set fewer `cluster.parts`"
+                )));
+            }
+            // All of them wait for each other.
+            true => own,
+            false => self.at_once(),
         };
         Shards::on(threads, self.recomputes())
+    }
+
+    /// How many parts of a batch this process has, of so many.
+    fn own_parts(&self, parts: usize) -> usize {
+        parts / self.exchange.share().world
+    }
+
+    /// How many of its parts are computed at once; 0 for one at a time on all threads.
+    fn at_once(&self) -> usize {
+        let parts = self.config.cluster.as_ref();
+        let own = self.own_parts(parts.map_or(1, |cluster| cluster.parts));
+        let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        match self.config.train.cpu_shards {
+            CpuShards::Auto => 0,
+            CpuShards::Count(count) => count.get().min(own).min(cores),
+        }
     }
 
     /// Refuses processes that cannot compute the batches together.
@@ -269,6 +293,9 @@ where
         }
     }
 }
+
+/// Threads for parts that wait for each other.
+const MOST_THREADS: usize = 256;
 
 /// Runs the loop in a training of Burn's.
 fn run<M: Trainable>(

@@ -72,7 +72,7 @@ impl<M: Trainable> Session<M> {
                 fingerprints: setup.fingerprints.clone(),
                 metrics: setup.metrics.syncer()?,
                 keep_last: setup.config.checkpoint.keep_last,
-            }));
+            })?);
         }
         Ok(self.writer.as_ref().expect("made just now"))
     }

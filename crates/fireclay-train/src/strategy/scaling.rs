@@ -10,6 +10,8 @@ use std::cell::Cell;
 use burn::tensor::{Gradients, Tensor};
 use serde::{Deserialize, Serialize};
 
+use crate::output::StepOutput;
+
 /// The factor of the loss and how it fared: part of the state of the loop.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LossScale {
@@ -66,6 +68,10 @@ thread_local! {
     static FACTOR: Cell<Option<f64>> = const { Cell::new(None) };
     /// Whether `backward` has used it.
     static USED: Cell<bool> = const { Cell::new(false) };
+    /// Whether the loss of the pass that this thread is in is to be multiplied by its weight.
+    static WEIGHS: Cell<bool> = const { Cell::new(false) };
+    /// Whether `backward_of` has done so.
+    static WEIGHED: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Computes gradients as [`Tensor::backward`] does, of the loss times what the trainer has asked for. A
@@ -76,6 +82,35 @@ pub fn backward(loss: &Tensor<1>) -> Gradients {
         Some(factor) => loss.clone().mul_scalar(factor).backward(),
         None => loss.backward(),
     }
+}
+
+/// As [`backward`], for a module with batch norm that is to be trained in parts that meet (`cluster.sync_batch_norm`): what
+/// a part adds to the statistics of all changes the losses of the others, so each loss counts as much as it does in that of the
+/// whole batch.
+pub fn backward_of(output: &impl StepOutput) -> Gradients {
+    let loss = output.loss();
+    if !WEIGHS.get() {
+        return backward(&loss);
+    }
+    WEIGHED.set(true);
+    backward(&loss.mul_scalar(output.weight()))
+}
+
+/// Does a forward and backward pass whose loss [`backward_of`] multiplies by its weight.
+///
+/// # Panics
+///
+/// If the pass does not call [`backward_of`].
+pub(super) fn weighed<T>(pass: impl FnOnce() -> T) -> T {
+    WEIGHS.set(true);
+    WEIGHED.set(false);
+    let result = pass();
+    WEIGHS.set(false);
+    assert!(
+        WEIGHED.get(),
+        "a module that is trained with cluster.sync_batch_norm takes its gradients by fireclay_train::backward_of"
+    );
+    result
 }
 
 /// Does a forward and backward pass whose loss [`backward`] multiplies by `factor`.
@@ -154,6 +189,12 @@ mod tests {
         assert_eq!(scaled(1024.0, gradient), 6144.0);
         assert_eq!(scaled(2.0, || [gradient(), gradient()]), [12.0; 2]);
         assert_eq!(gradient(), 6.0);
+    }
+
+    #[test]
+    #[should_panic(expected = "fireclay_train::backward_of")]
+    fn losses_that_were_not_weighed_are_not_taken_for_such() {
+        weighed(|| ());
     }
 
     #[test]

@@ -7,7 +7,8 @@ use burn::train::{LearnerModel, TrainOutput, TrainStep};
 use fireclay_models::Draws;
 
 use super::TrainError;
-use super::scaling::scaled;
+use super::scaling::{scaled, weighed};
+use crate::cluster::Seat;
 use crate::workers::Workers;
 
 /// The threads, and whether the backward pass computes activations again.
@@ -31,17 +32,27 @@ pub(super) struct Piece<I> {
     pub samples: usize,
     /// Where the device draws for each piece alone: from what.
     pub seed: Option<u64>,
+    /// Where it meets the others, if batch norm asks for it.
+    pub seat: Option<Seat>,
 }
 
 impl<I> Piece<I> {
-    fn step<M: TrainStep<Input = I>>(self, model: &M) -> TrainOutput<M::Output> {
-        let step = || TrainStep::step(model, self.input);
+    fn step<M: TrainStep<Input = I>>(self, model: &M, device: &Device) -> TrainOutput<M::Output> {
+        let seed = self.seed.filter(|_| self.draws.is_none());
+        let step = || {
+            seed.iter().for_each(|seed| device.seed(*seed));
+            TrainStep::step(model, self.input)
+        };
         let step = || match self.scale {
             Some(factor) => scaled(factor, step),
             None => step(),
         };
-        match self.draws {
+        let step = || match self.draws {
             Some(draws) => draws.scope(step),
+            None => step(),
+        };
+        match self.seat {
+            Some(seat) => seat.attend(|| weighed(step)),
             None => step(),
         }
     }
@@ -92,11 +103,10 @@ impl Shards {
     ) -> Vec<TrainOutput<<M as TrainStep>::Output>> {
         match self.at_once {
             0 => {
-                let seeded = |piece: Piece<_>| {
-                    piece.seed.iter().for_each(|seed| device.seed(*seed));
-                    self.whole(model, piece)
-                };
-                pieces.into_iter().map(seeded).collect()
+                let pieces = pieces.into_iter();
+                pieces
+                    .map(|piece| self.whole(model, piece, device))
+                    .collect()
             }
             _ => self.on_threads(model, pieces, device),
         }
@@ -106,10 +116,11 @@ impl Shards {
         &self,
         model: &M,
         piece: Piece<<M as TrainStep>::Input>,
+        device: &Device,
     ) -> TrainOutput<<M as TrainStep>::Output> {
         match self.recomputes {
-            true => piece.step(&recomputing(model.clone())),
-            false => piece.step(model),
+            true => piece.step(&recomputing(model.clone()), device),
+            false => piece.step(model, device),
         }
     }
 
@@ -122,7 +133,9 @@ impl Shards {
         device: &Device,
     ) -> Vec<TrainOutput<<M as TrainStep>::Output>> {
         if pieces.len() < 2 {
-            let outputs = pieces.into_iter().map(|piece| self.whole(model, piece));
+            let outputs = pieces
+                .into_iter()
+                .map(|piece| self.whole(model, piece, device));
             return outputs.collect();
         }
         self.on_threads(model, pieces, device)
@@ -138,14 +151,14 @@ impl Shards {
             // Autodiff keeps what hangs together under one lock: each part has leaves of its own.
             let model = model.clone().fork(device);
             match self.recomputes {
-                true => (recomputing(model), piece),
-                false => (model, piece),
+                true => (recomputing(model), piece, device.clone()),
+                false => (model, piece, device.clone()),
             }
         };
         let parts = pieces.into_iter().map(part).collect();
         // The weights go with the part: those that nothing else holds are updated where they are.
         self.workers
-            .each(parts, |(model, piece)| piece.step(&model))
+            .each(parts, |(model, piece, device)| piece.step(&model, &device))
     }
 }
 
@@ -237,6 +250,7 @@ mod tests {
                 number: part,
                 samples: rows.dims()[0],
                 seed: None,
+                seat: None,
             }
         });
         let shards = Shards::new(parts, false).expect("threads");

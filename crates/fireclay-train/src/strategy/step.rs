@@ -17,7 +17,7 @@ use super::shards::Piece;
 use super::{TrainError, Trainable};
 use crate::config::{CpuShards, OnNonFinite};
 use crate::cost::Phase;
-use crate::gradients::{Accumulator, clip_global_norm, global_norm, scale};
+use crate::gradients::{Accumulator, clip_global_norm, scale};
 use crate::observer::{Observer, Step};
 use crate::output::StepOutput;
 
@@ -43,7 +43,7 @@ impl<M: Trainable> Session<M> {
         let forward = self.forward(batches, learning_rate)?;
         let start = Instant::now();
         let grads = forward.grads.finish(self.model());
-        let norm = global_norm(self.model(), &grads);
+        let norm = self.norm(&grads)?;
         let (loss, grad_norm) = read(forward.losses, &forward.weights, norm);
         let (loss, grad_norm) = (loss * forward.unit, self.agreed_norm(grad_norm)?);
         self.setup.state.step += 1;
@@ -79,9 +79,6 @@ impl<M: Trainable> Session<M> {
         weight: f64,
     ) -> Result<(), TrainError> {
         let mut start = Instant::now();
-        if let Some(owners) = &self.setup.owners {
-            grads = owners.own(self.model(), grads);
-        }
         if let Some(max_norm) = self.setup.config.train.max_grad_norm {
             grads = clip_global_norm(self.model(), grads, max_norm, step.grad_norm);
         }
@@ -225,6 +222,7 @@ impl<M: Trainable> Session<M> {
                     number: part.number,
                     samples: part.samples.len(),
                     seed: self.seed_of(micro, part.number),
+                    seat: None,
                 });
             }
             if part.is_last {

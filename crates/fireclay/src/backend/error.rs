@@ -41,7 +41,8 @@ pub enum BackendError {
 
     /// The backend finds fewer devices than the index asks for.
     #[error(
-        "backend `{backend}` has no device {index}; it finds:\n{}",
+        "backend `{backend}` has no device {index}{}; it finds:\n{}",
+        for_each(*processes),
         lines(adapters)
     )]
     NoSuchIndex {
@@ -49,6 +50,8 @@ pub enum BackendError {
         backend: &'static Backend,
         /// The index that was asked for.
         index: usize,
+        /// How many processes of this machine would each have one.
+        processes: usize,
         /// The devices that there are.
         adapters: Vec<Adapter>,
     },
@@ -74,6 +77,17 @@ pub enum BackendError {
         /// What the driver said.
         why: String,
     },
+}
+
+/// Why there should be more devices.
+fn for_each(processes: usize) -> String {
+    match processes {
+        1 => String::new(),
+        _ => format!(
+            ": each of {processes} processes on this machine would have one of its own (cluster.device_per_process = false \
+             lets all share the one of device.device_index)"
+        ),
+    }
 }
 
 /// The backends of this build.

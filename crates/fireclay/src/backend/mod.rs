@@ -14,7 +14,7 @@ mod select;
 
 pub use error::BackendError;
 pub use list::{devices_json, render_devices};
-pub use select::select;
+pub use select::{Which, select};
 
 use std::fmt;
 

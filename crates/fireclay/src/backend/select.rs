@@ -1,6 +1,7 @@
 //! From the `[device]` table of a config to an open device.
 
 use burn::tensor::Device;
+use fireclay_train::loader::Share;
 
 use super::{Adapter, Backend, BackendError, KNOWN, error::compiled_in, error::lines};
 
@@ -17,7 +18,32 @@ pub struct Selected {
     pub reason: String,
 }
 
-/// Opens the device `index` of the backend called `name`, or of the one that `auto` takes.
+/// Which device of a backend is meant, from 0: of several processes on this machine the first has this one, the next ones
+/// those that follow it. Those of the CPU share it.
+#[derive(Clone, Copy, Debug)]
+pub struct Which {
+    /// `device.device_index`.
+    pub index: usize,
+    /// Which of the processes of this machine this is that have a device each.
+    pub process: Share,
+}
+
+impl Which {
+    /// Its index, if there are `count` of them.
+    fn of(self, count: usize, backend: &Backend) -> Result<usize, usize> {
+        let Self {
+            index,
+            process: Share { rank, world },
+        } = self;
+        match backend.is_processor() {
+            true if index < count => Ok(index),
+            false if index + world <= count => Ok(index + rank),
+            _ => Err(index.max(count)),
+        }
+    }
+}
+
+/// Opens a device of the backend called `name`, or of the one that `auto` takes.
 ///
 /// `auto` takes a real graphics card, by the first of CUDA, Metal, ROCm, Vulkan and wgpu that finds one, or else the CPU;
 /// never a software driver. A named backend is used or it is an error.
@@ -26,10 +52,10 @@ pub struct Selected {
 ///
 /// A [`BackendError`] that lists what there is: the name is unknown or not compiled in, there is no such device, it is
 /// known not to work, or it does not open.
-pub fn select(name: &str, index: usize) -> Result<Selected, BackendError> {
+pub fn select(name: &str, which: Which) -> Result<Selected, BackendError> {
     if name == "auto" {
         let (backend, reason) = auto(&survey())?;
-        return take(backend, index, reason, |adapter| {
+        return take(backend, which, reason, |adapter| {
             adapter.kind.is_real_gpu() || backend.is_processor()
         });
     }
@@ -37,7 +63,7 @@ pub fn select(name: &str, index: usize) -> Result<Selected, BackendError> {
     if !backend.compiled_in() {
         return Err(BackendError::NotCompiledIn(backend));
     }
-    take(backend, index, "asked for by name".to_owned(), |_| true)
+    take(backend, which, "asked for by name".to_owned(), |_| true)
 }
 
 /// What every backend of this build finds, in the order in which `auto` prefers them.
@@ -73,21 +99,24 @@ pub(super) fn auto(
 
 fn take(
     backend: &'static Backend,
-    index: usize,
+    which: Which,
     reason: String,
     allowed: impl Fn(&Adapter) -> bool,
 ) -> Result<Selected, BackendError> {
     let adapters: Vec<Adapter> = backend.adapters().into_iter().filter(allowed).collect();
-    let Some(adapter) = adapters.get(index) else {
-        return Err(if adapters.is_empty() {
-            no_device(backend)
-        } else {
-            BackendError::NoSuchIndex {
+    if adapters.is_empty() {
+        return Err(no_device(backend));
+    }
+    let adapter = match which.of(adapters.len(), backend) {
+        Ok(index) => &adapters[index],
+        Err(index) => {
+            return Err(BackendError::NoSuchIndex {
                 backend,
                 index,
+                processes: which.process.world,
                 adapters,
-            }
-        });
+            });
+        }
     };
     let name = adapter.name.clone();
     if let Some(why) = adapter.refused {
@@ -156,6 +185,31 @@ mod tests {
         (backend(backend_name), vec![adapter])
     }
 
+    fn only(index: usize) -> Which {
+        Which {
+            index,
+            process: Share::WHOLE,
+        }
+    }
+
+    #[test]
+    fn each_process_of_a_machine_has_a_device_of_its_own() {
+        let of = |name, [index, rank, world]: [usize; 3], count| {
+            let process = Share { rank, world };
+            Which { index, process }.of(count, backend(name))
+        };
+        let eight = (0..8).map(|rank| of("cuda", [0, rank, 8], 8));
+        assert!(eight.eq((0..8).map(Ok)));
+        let last = (0..2).map(|rank| of("vulkan", [6, rank, 2], 8));
+        assert!(last.eq([Ok(6), Ok(7)]));
+        // All of them refuse, also those that would have one.
+        let too_many = (0..4).map(|rank| of("cuda", [0, rank, 4], 3));
+        assert!(too_many.eq([Err(3); 4]));
+        assert_eq!(of("cuda", [9, 0, 1], 3), Err(9));
+        assert_eq!(of("flex", [0, 3, 4], 1), Ok(0));
+        assert_eq!(of("flex", [1, 0, 1], 1), Err(1));
+    }
+
     fn flex() -> (&'static Backend, Vec<Adapter>) {
         with("flex", "CPU", AdapterKind::Cpu)
     }
@@ -197,7 +251,9 @@ mod tests {
     #[test]
     #[cfg(feature = "flex")]
     fn an_index_out_of_range_lists_what_there_is() {
-        let message = select("flex", 1).expect_err("there is one CPU").to_string();
+        let message = select("flex", only(1))
+            .expect_err("there is one CPU")
+            .to_string();
         assert!(
             message.contains("no device 1") && message.contains("0  CPU"),
             "{message}"
@@ -207,7 +263,7 @@ mod tests {
     #[test]
     fn every_backend_of_this_build_opens_or_explains_itself() {
         for backend in Backend::all() {
-            match select(backend.name(), 0) {
+            match select(backend.name(), only(0)) {
                 Ok(selected) => assert_eq!(selected.backend, backend),
                 Err(error) => assert!(error.to_string().contains(backend.name()), "{error}"),
             }

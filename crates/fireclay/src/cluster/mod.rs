@@ -8,6 +8,7 @@ use std::any::Any;
 use std::fmt::Debug;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
+use std::sync::OnceLock;
 #[cfg(feature = "mpi")]
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use fireclay_data::sha256_file;
 use fireclay_run::config::RunConfig;
 use fireclay_train::checkpoint::Fingerprints;
 use fireclay_train::cluster::{Alone, Exchange, Lost, Unlike, in_company, program, same};
+use fireclay_train::loader::Share;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -24,6 +26,14 @@ use crate::progress::ShowArgs;
 use crate::text::mute;
 
 pub use launched::refuse_many;
+
+/// Which of the processes of this machine this is, once it has joined the others.
+static HERE: OnceLock<Share> = OnceLock::new();
+
+/// Which of the processes of this machine this is, and of how many.
+pub fn on_this_machine() -> Share {
+    HERE.get().copied().unwrap_or(Share::WHOLE)
+}
 
 /// The processes, of which this is one.
 pub struct Processes {
@@ -90,6 +100,9 @@ impl Processes {
             true => Some(mpi::Process::join().map_err(Failure::Failed)?),
             false => None,
         };
+        if let Some(mpi) = &mpi {
+            HERE.get_or_init(|| mpi.here());
+        }
         let processes = Self { mpi };
         launched::refuse_a_world_of(processes.world())?;
         Ok(processes)

@@ -25,6 +25,7 @@ use member::{Member, Parted};
 #[derive(Clone)]
 pub struct Process {
     share: Share,
+    here: Share,
     place: String,
     requests: Sender<Request>,
 }
@@ -57,7 +58,7 @@ impl Process {
         let (known, knows) = channel();
         let serve = move || match Member::join() {
             Ok(member) => {
-                let _ = known.send(Ok((member.share(), member.place())));
+                let _ = known.send(Ok((member.share(), member.here(), member.place())));
                 serve(member, &asked);
             }
             Err(error) => {
@@ -67,12 +68,18 @@ impl Process {
         let thread = thread::Builder::new().name("mpi".into()).spawn(serve);
         thread.map_err(|error| format!("no thread for MPI: {error}"))?;
         let gone = |_| "MPI could not be started".to_owned();
-        let (share, place) = knows.recv().map_err(gone)??;
+        let (share, here, place) = knows.recv().map_err(gone)??;
         Ok(Self {
             share,
+            here,
             place,
             requests,
         })
+    }
+
+    /// Which of the processes of this machine it is, and of how many.
+    pub fn here(&self) -> Share {
+        self.here
     }
 
     /// How long a process that ends no step is waited for.

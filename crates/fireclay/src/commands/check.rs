@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::{config, paths, remarks};
 use crate::failure::Failure;
+use crate::few::few;
 use crate::screen::Screen;
 use crate::text::{put_aside, say, tell};
 
@@ -30,6 +31,9 @@ pub struct Args {
     #[arg(long)]
     pub json: bool,
 }
+
+/// The most columns that are shown one by one.
+const COLUMNS: usize = 1000;
 
 /// The most problems of the data that are shown.
 const SHOWN: usize = 20;
@@ -56,14 +60,14 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     }
     put_aside(format_args!("{}", overview(prepared.data().dataset())));
     let notes = prepared.data().dataset().verify(&[0, 1, 2])?;
-    notes.iter().for_each(|note| tell!("note: {note}"));
+    few(notes).iter().for_each(|note| tell!("note: {note}"));
     if let Some(line) = positive(&prepared) {
         tell!("{line}");
     }
     let drawn = drawn_split(prepared.config());
     let notes = prepared.notes().iter().chain(prepared.weights());
-    let notes = notes.chain(&drawn);
-    notes.for_each(|note| tell!("note: {note}"));
+    let notes = few(notes.chain(&drawn));
+    notes.iter().for_each(|note| tell!("note: {note}"));
     Ok(())
 }
 
@@ -107,7 +111,7 @@ fn overview(data: &dyn Dataset) -> String {
         return String::new();
     }
     let vocabulary = vocabulary.map(|size| format!("vocabulary of {size} tokens\n\n"));
-    let notes = data.notes().iter();
+    let notes = few(data.notes()).into_iter();
     let notes = notes.map(|note| Screen::err().prose(2, &format!("note: {note}\n")));
     let sample = data.sample().map(|sample| {
         format!("\na sample as the model reads it; what is between ⟦ and ⟧ trains:\n\n{sample}\n\n")
@@ -122,7 +126,7 @@ fn overview(data: &dyn Dataset) -> String {
 }
 
 fn describe(report: &DataReport) -> String {
-    let warnings = report.warnings.iter();
+    let warnings = few(&report.warnings).into_iter();
     let warnings = warnings.map(|warning| Screen::err().prose(2, &format!("warning: {warning}\n")));
     format!(
         "{} rows, {} features\n\n{}\n{}\n{}\n",
@@ -156,7 +160,7 @@ fn splits(report: &DataReport) -> Vec<Vec<String>> {
 fn columns(report: &DataReport) -> Vec<Vec<String>> {
     let header = ["column", "role", "kind", "missing", ""].map(String::from);
     let mut rows = vec![header.to_vec()];
-    rows.extend(report.columns.iter().map(|column| {
+    rows.extend(report.columns.iter().take(COLUMNS).map(|column| {
         vec![
             column.name.clone(),
             word(&column.role),
@@ -165,6 +169,10 @@ fn columns(report: &DataReport) -> Vec<Vec<String>> {
             column.note.clone().unwrap_or_default(),
         ]
     }));
+    let rest = report.columns.len().saturating_sub(COLUMNS);
+    if rest > 0 {
+        rows.push(vec![format!("and {rest} more; --json has all of them")]);
+    }
     rows
 }
 

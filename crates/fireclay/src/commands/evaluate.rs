@@ -11,6 +11,7 @@ use super::remarks::{bounds, remarks};
 use super::{OpenArgs, fairness, paths, run_at};
 use crate::cluster::{Processes, together};
 use crate::failure::Failure;
+use crate::few::few;
 use crate::screen::Screen;
 use crate::text::{number, prose, say, tell};
 
@@ -78,8 +79,8 @@ fn evaluate(args: &Args, processes: &Processes) -> Result<(), Failure> {
     processes.agree(&config, &at, args)?;
     let run = args.open.open(&at, &config)?;
     let evaluated = evaluated(args, &*run)?;
-    let notes = evaluated.notes.iter();
-    notes.for_each(|note| tell!("note: {note}"));
+    let notes = few(&evaluated.notes);
+    notes.iter().for_each(|note| tell!("note: {note}"));
     if args.json {
         let evaluations = Evaluations::from([(evaluated.name, evaluated.report)]);
         say!("{:#}", serde_json::json!(evaluations));

@@ -13,6 +13,7 @@ use fireclay_train::run_folder::find;
 use super::evaluate::SplitName;
 use super::{OpenArgs, paths, run_at};
 use crate::failure::Failure;
+use crate::few::few;
 use crate::text::{say, tell};
 
 /// Explain which columns, pixels or tokens the answers of a finished run come from
@@ -146,8 +147,8 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let folder = args.folder(&at)?;
     let run = args.open.open(&at, &config)?;
     let explained = explain(&*run, &args.request(config.seed))?;
-    let notes = explained.notes.iter();
-    notes.for_each(|note| tell!("note: {note}"));
+    let notes = few(&explained.notes);
+    notes.iter().for_each(|note| tell!("note: {note}"));
     match args.json {
         true => say!("{:#}", serde_json::json!(explained.explanations)),
         false => show::all(&explained.explanations),

@@ -43,10 +43,12 @@ use burn::tensor::Device;
 use clap::{Parser, Subcommand};
 use fireclay_run::config::RunConfig;
 use fireclay_run::{At, Run, RunDevice, load_run, open, open_at};
+use fireclay_train::loader::Share;
 use fireclay_train::run_folder;
 
-use crate::backend;
-use crate::cluster::refuse_many;
+use crate::backend::{self, Which};
+use crate::beat::keep_alive;
+use crate::cluster::{on_this_machine, refuse_many};
 use crate::failure::Failure;
 use crate::text::tell;
 
@@ -76,6 +78,9 @@ macro_rules! verbs {
             pub fn run(&self) -> Result<(), Failure> {
                 if !self.shares_out() && !self.only_reads() {
                     refuse_many()?;
+                }
+                if let Some(working) = self.working() {
+                    keep_alive(working);
                 }
                 match self {
                     $(Self::$Verb(args) => $file::run(args),)*
@@ -113,6 +118,26 @@ verbs! {
 }
 
 impl Command {
+    /// What it does, of those that may work for long with nothing to say. Others say it themselves, wait for somebody, or
+    /// are done at once.
+    fn working(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Init(_) => "looking at the data",
+            Self::Check(_) => "checking",
+            Self::Plan(_) => "planning",
+            Self::VerifyResume(_) => "training and comparing",
+            Self::Evaluate(_) => "evaluating",
+            Self::Explain(_) => "explaining",
+            Self::Predict(_) => "predicting",
+            Self::Generate(_) => "generating",
+            Self::Export(_) => "exporting",
+            Self::Report(_) | Self::Compare(_) | Self::Runs(_) => "reading runs",
+            Self::Track(_) => "telling",
+            Self::Simulate(_) => "simulating",
+            _ => return None,
+        })
+    }
+
     /// Whether several processes do it together.
     fn shares_out(&self) -> bool {
         use Command::{Evaluate, Predict, Resume, Train};
@@ -189,7 +214,15 @@ fn run_at(path: &Path) -> PathBuf {
 /// The device that a config names, or the one that the command line names instead.
 fn device(config: &RunConfig, backend: Option<&str>) -> Result<RunDevice, Failure> {
     let configured = config.device.backend.name();
-    let selected = backend::select(backend.unwrap_or(configured), config.device.device_index)?;
+    let cluster = config.cluster.as_ref();
+    let which = Which {
+        index: config.device.device_index,
+        process: match cluster.is_none_or(|cluster| cluster.device_per_process) {
+            true => on_this_machine(),
+            false => Share::WHOLE,
+        },
+    };
+    let selected = backend::select(backend.unwrap_or(configured), which)?;
     Ok(RunDevice {
         device: selected.device,
         backend: selected.backend.name().to_owned(),

@@ -5,19 +5,21 @@ use std::path::{Path, PathBuf};
 use fireclay_data::TableFormat;
 use fireclay_data::arrow::array::{Array, Float64Array, RecordBatch, StringArray};
 use fireclay_run::run::Predicted;
-use fireclay_run::{On, OnError, PredictJob, Run, is_standard_output, load_run, predict_split};
+use fireclay_run::{On, OnError, PredictJob, Run, is_standard_output, load_model, predict_split};
 
 use super::evaluate::SplitName;
 use super::{OpenArgs, paths, run_at};
 use crate::cluster::{Processes, together};
 use crate::failure::Failure;
+use crate::few::few;
 use crate::screen::Screen;
 use crate::text::{number, say, tell};
 
 /// Predict for rows of a table, images or texts, or translate lines
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The run folder, such as runs/NAME/1; runs/NAME is the newest run of that name
+    /// The run folder, such as runs/NAME/1; runs/NAME is the newest run of that name. Or an encoder of texts that was
+    /// not trained here, in the folder that it came in
     #[arg(value_parser = paths::path())]
     pub run: PathBuf,
     /// A table (file or glob), images (file, folder or glob), or a text to translate line by line; `-` is a table, an
@@ -41,6 +43,9 @@ pub struct Args {
     /// How many classes to name for an image [default: 5]
     #[arg(long)]
     pub top: Option<usize>,
+    /// Write the vectors that an encoder makes of texts instead of its answers
+    #[arg(long, conflicts_with_all = ["split", "top"])]
+    pub embeddings: bool,
     #[command(flatten)]
     pub open: OpenArgs,
 }
@@ -67,7 +72,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 
 fn predict(args: &Args, processes: &Processes) -> Result<(), Failure> {
     let at = run_at(&args.run);
-    let config = load_run(&at)?.config;
+    let config = load_model(&at)?.config;
     processes.agree(&config, &at, args)?;
     let run = args.open.open(&at, &config)?;
     match (args.split, &args.input) {
@@ -80,15 +85,15 @@ fn predict(args: &Args, processes: &Processes) -> Result<(), Failure> {
 fn for_split(run: &dyn Run, on: On<'_>, args: &Args) -> Result<(), Failure> {
     let output = args.output.as_deref().unwrap_or(Path::new("-"));
     let predicted = predict_split(run, on, (output, args.format))?;
-    let notes = predicted.notes.iter();
-    notes.for_each(|note| tell!("note: {note}"));
+    let notes = few(&predicted.notes);
+    notes.iter().for_each(|note| tell!("note: {note}"));
     written(&predicted, output);
     Ok(())
 }
 
 /// Answers for what the run was not trained on.
 fn for_input(run: &dyn Run, input: &str, args: &Args) -> Result<(), Failure> {
-    let predicted = run.predict(&PredictJob {
+    let job = PredictJob {
         input,
         output: args.output.as_deref(),
         top: args.top,
@@ -97,9 +102,13 @@ fn for_input(run: &dyn Run, input: &str, args: &Args) -> Result<(), Failure> {
             Word::Stop => OnError::Stop,
             Word::Skip => OnError::Skip,
         },
-    })?;
-    let notes = predicted.notes.iter();
-    notes.for_each(|note| tell!("note: {note}"));
+    };
+    let predicted = match args.embeddings {
+        true => run.embed(&job)?,
+        false => run.predict(&job)?,
+    };
+    let notes = few(&predicted.notes);
+    notes.iter().for_each(|note| tell!("note: {note}"));
     match &args.output {
         None if input == "-" && predicted.shown.is_empty() => written(&predicted, Path::new("-")),
         Some(output) => written(&predicted, output),

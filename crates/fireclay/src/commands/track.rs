@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::ArgGroup;
+use fireclay_report::check_record;
 use fireclay_run::load_run;
 use fireclay_track::{Csv, Mlflow, TensorBoard, Tracker, send};
 use fireclay_train::config::MlflowConfig;
@@ -39,6 +40,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<(), Failure> {
     let run = run_at(&args.run);
     let config = load_run(&run)?.config;
+    check_record(&run)?;
     let mut trackers: Vec<Box<dyn Tracker>> = Vec::new();
     if let Some(folder) = &args.tensorboard {
         trackers.push(Box::new(TensorBoard::new(folder.clone())));

@@ -24,6 +24,7 @@ use super::{device, fairness};
 use crate::beat::{Beat, Doing};
 use crate::cluster::Processes;
 use crate::failure::Failure;
+use crate::few::few;
 use crate::progress::{ShowArgs, watch};
 use crate::signals::stop_on_signal;
 use crate::text::{number, prose, say, tell};
@@ -141,7 +142,7 @@ impl Report {
     ) -> Self {
         let of_data = prepared.data().dataset().notes().iter();
         let of_data = of_data.map(ToString::to_string);
-        let notes = of_data.chain(prepared.notes().iter().cloned());
+        let notes = few(of_data.chain(prepared.notes().iter().cloned())).into_iter();
         let notes: Vec<_> = notes.filter(|note| !told.contains(note)).collect();
         told.extend(notes.iter().cloned());
         let notes = notes.iter();
@@ -172,7 +173,8 @@ impl Report {
             return unless_interrupted(outcome);
         }
         let folder = short(&outcome.folder);
-        let notes = outcome.notes.iter();
+        let notes = few(&outcome.notes);
+        let notes = notes.iter();
         match self.show.json || self.show.quiet {
             true => notes.for_each(|note| tell!("note: {note}")),
             false => notes.for_each(|note| prose!(8, "note    {note}")),

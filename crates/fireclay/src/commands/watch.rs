@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
+use fireclay_report::check_record;
 use fireclay_run::load_run;
 use fireclay_track::Tracking;
 use fireclay_watch::{Control, Watch};
@@ -31,6 +32,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<(), Failure> {
     let run = run_at(&args.run);
     load_run(&run)?;
+    check_record(&run)?;
     let watch = serve(args.port, None)?;
     let tracking = Tracking::start(&run, vec![Box::new(watch)]);
     let tracking = tracking.map_err(|error| Failure::Failed(error.to_string()))?;

@@ -28,7 +28,9 @@ pub(crate) const CROP_RATIOS: std::ops::RangeInclusive<f64> = 0.01..=1.0;
 #[serde(deny_unknown_fields)]
 pub struct ImageDataConfig {
     /// The folder, file or glob, relative to the working directory: a folder for image_folder and
-    /// cifar, a folder or a file of images for idx, files for the others.
+    /// cifar, a folder or a file of images for idx, files for the others. A file for webdataset that ends in `.sha256`
+    /// lists archives as `sha256sum` does, a hash and a path or an address a line; those with an address are fetched when
+    /// they are needed.
     pub path: String,
     /// Images for validation only; then none are taken from `path`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -87,6 +89,15 @@ pub struct ImageDataConfig {
     /// The folder of the cache on disk.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache_dir: Option<String>,
+    /// The folder of archives that are fetched (webdataset only). Default: in the user's cache.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard_cache_dir: Option<String>,
+    /// The most bytes that this folder may hold (webdataset only). Default: 20 GiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard_cache_bytes: Option<u64>,
+    /// Of how many archives samples are mixed, where archives are fetched (webdataset only). Default: 4.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shards_mixed: Option<usize>,
     /// What to do with an image that cannot be decoded, here and when a finished run predicts.
     #[serde(default)]
     pub on_damaged: OnDamaged,

@@ -5,6 +5,8 @@ mod columns;
 mod files;
 mod image_labels;
 mod open_file;
+mod shards;
+mod steady;
 
 mod cifar;
 mod idx;
@@ -23,6 +25,7 @@ use std::sync::Arc;
 pub(super) use self::files::read_encoded;
 pub use self::image_folder::{FoundImages, image_files};
 pub(crate) use self::image_labels::{ClassNames, ImageLabels};
+use self::steady::Steady;
 use super::config::ImageDataConfig;
 use super::pixels::{Channels, Pixels};
 use crate::error::{DataError, absolute};
@@ -109,6 +112,11 @@ pub(crate) trait Source: Debug + Send + Sync {
         Ok(None)
     }
 
+    /// How the images of an epoch are put in order, where only a few archives are at hand at a time.
+    fn shuffled(&self) -> Option<Shuffled<'_>> {
+        None
+    }
+
     /// Hashes of what is not in [`Found::files`], by name.
     ///
     /// # Errors
@@ -116,6 +124,16 @@ pub(crate) trait Source: Debug + Send + Sync {
     fn hashes(&self) -> Result<BTreeMap<String, String>, DataError> {
         Ok(BTreeMap::new())
     }
+}
+
+/// Images of archives of which only a few are at hand at a time.
+pub(crate) struct Shuffled<'a> {
+    /// How many archives there are.
+    pub(crate) archives: usize,
+    /// How many of them are mixed.
+    pub(crate) mixed: usize,
+    /// The archive of an image.
+    pub(crate) archive: Box<dyn Fn(usize) -> usize + 'a>,
 }
 
 /// Everything that the paths of a configuration hold.
@@ -143,7 +161,10 @@ pub(crate) fn open(
 ) -> Result<Found, DataError> {
     let found = (format.format().open)(config, target)?;
     debug_assert_eq!(found.labels.len(), found.source.len());
-    Ok(found)
+    Ok(Found {
+        source: Arc::new(Steady::new(found.source)),
+        ..found
+    })
 }
 
 /// The name of an image from `folder` on, which is the same however the folder is written:

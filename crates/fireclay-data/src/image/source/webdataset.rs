@@ -2,26 +2,36 @@
 //! (<https://github.com/webdataset/webdataset>): `0001.jpg` and `0001.cls` are one sample. The
 //! archives are listed once and read at their offsets, never unpacked.
 
-use std::collections::HashMap;
-use std::fs::File;
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{self, File};
 use std::path::Path;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::image_folder::{ENDINGS, is_image};
 use super::open_file::OpenFile;
-use super::{ClassNames, Format, Found, ImageLabels, Raw, Source};
+use super::shards::{Archive, Fetched};
+use super::{ClassNames, Format, Found, ImageLabels, Raw, Shuffled, Source};
 use crate::column::labels_in;
 use crate::error::DataError;
-use crate::files::expand;
 use crate::image::config::ImageDataConfig;
+use crate::kept;
 use crate::labels::TargetKind;
 use crate::metered::{Allowance, MEMBER_HEADERS, Metered};
 
 pub(super) const FORMAT: Format = Format {
     open,
-    keys: &["target", "label_separator", "valid_path", "test_path"],
+    keys: &[
+        "target",
+        "label_separator",
+        "valid_path",
+        "test_path",
+        "shard_cache_dir",
+        "shard_cache_bytes",
+        "shards_mixed",
+    ],
     has_columns: false,
     is_folder: |_| false,
     usual: |_| None,
@@ -33,8 +43,10 @@ const LONGEST_LABEL: u64 = 16 << 20;
 /// Archives and where the images in them are.
 #[derive(Debug, Default)]
 struct Shards {
-    files: Vec<OpenFile>,
+    files: Vec<Archive>,
     samples: Vec<Sample>,
+    /// How many archives are mixed at a time, where some are fetched.
+    mixed: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -45,7 +57,7 @@ struct Sample {
     name: String,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Member {
     offset: u64,
     length: u64,
@@ -64,19 +76,38 @@ impl Source for Shards {
 
     fn name(&self, index: usize) -> String {
         let sample = &self.samples[index];
-        let path = &self.files[sample.file as usize].path;
-        format!("{}:{}", path.display(), sample.name)
+        let archive = self.files[sample.file as usize].name();
+        format!("{archive}:{}", sample.name)
+    }
+
+    fn shuffled(&self) -> Option<Shuffled<'_>> {
+        Some(Shuffled {
+            archives: self.files.len(),
+            mixed: self.mixed?,
+            archive: Box::new(|index| self.samples[index].file as usize),
+        })
+    }
+
+    fn hashes(&self) -> Result<BTreeMap<String, String>, DataError> {
+        let fetched = self.files.iter().filter_map(|archive| match archive {
+            Archive::There(fetched) => Some((fetched.url.clone(), fetched.sha256.clone())),
+            Archive::Here(_) => None,
+        });
+        Ok(fetched.collect())
     }
 }
 
 fn open(config: &ImageDataConfig, target: TargetKind) -> Result<Found, DataError> {
     let mut shards = Shards::default();
     let mut labels = LabelReader::new(config, target);
+    let (mut cache, mut files, mut lengths) = (None, Vec::new(), Vec::new());
     let mut add = |path: &String| {
         let start = shards.len();
-        for file in expand(path)? {
-            add_shard(&file, &mut shards, &mut labels)?;
+        let (archives, mut read) = Archive::named(path, config, &mut cache)?;
+        for archive in archives {
+            lengths.push(add_shard(archive, &mut shards, &mut labels)?);
         }
+        files.append(&mut read);
         if shards.len() == start {
             return Err(DataError::Unusable(format!("{path} holds no samples")));
         }
@@ -85,7 +116,11 @@ fn open(config: &ImageDataConfig, target: TargetKind) -> Result<Found, DataError
     add(&config.path)?;
     let valid = config.valid_path.as_ref().map(&mut add).transpose()?;
     let test = config.test_path.as_ref().map(&mut add).transpose()?;
-    let files = shards.files.iter().map(|file| file.path.clone()).collect();
+    if let Some(cache) = cache {
+        let mixed = config.shards_mixed.unwrap_or(MIXED);
+        check_room(&mut lengths, mixed, cache.most())?;
+        shards.mixed = Some(mixed);
+    }
     Ok(Found {
         source: Arc::new(shards),
         labels: labels.labels,
@@ -95,6 +130,40 @@ fn open(config: &ImageDataConfig, target: TargetKind) -> Result<Found, DataError
         notes: Vec::new(),
         files,
     })
+}
+
+/// Archives whose samples are mixed where the configuration does not say.
+const MIXED: usize = 4;
+
+/// Refuses a cache that would throw out what the next batch needs.
+fn check_room(lengths: &mut [u64], mixed: usize, most: u64) -> Result<(), DataError> {
+    lengths.sort_unstable_by(|a, b| b.cmp(a));
+    let needed: u64 = lengths.iter().take(mixed).sum();
+    match needed > most / 2 {
+        true => Err(DataError::Unusable(format!(
+            "the samples of {mixed} archives are mixed (data.shards_mixed), which have up to {needed} bytes, more than half of \
+             data.shard_cache_bytes = {most}: raise that, or mix fewer"
+        ))),
+        false => Ok(()),
+    }
+}
+
+/// A sample of an archive.
+#[derive(Debug, Serialize, Deserialize)]
+struct Entry {
+    key: String,
+    /// The name of the image in the archive.
+    name: String,
+    image: Member,
+    /// What its label member holds.
+    label: String,
+}
+
+/// What is kept of an archive that may have been thrown out.
+#[derive(Debug, Serialize, Deserialize)]
+struct Listing {
+    length: u64,
+    entries: Vec<Entry>,
 }
 
 /// The members of one sample.
@@ -143,38 +212,79 @@ impl Groups {
     }
 }
 
+/// Adds the samples of an archive, and says how many bytes it has.
 fn add_shard(
-    path: &Path,
+    archive: Archive,
     shards: &mut Shards,
     labels: &mut LabelReader<'_>,
-) -> Result<(), DataError> {
-    let file = OpenFile::open(path)?;
-    for group in groups(&file, labels.ending())? {
-        let key = group.key;
-        let Some((name, image)) = group.image else {
-            return Err(file.damaged(format!(
-                "sample {key:?} has no image: none of its members ends in {ENDINGS}"
-            )));
-        };
-        let label = group.label.ok_or_else(|| {
-            let ending = labels.ending();
-            format!("sample {key:?} has no {key}.{ending}, which would hold its label")
+) -> Result<u64, DataError> {
+    let listing = match &archive {
+        Archive::Here(file) => listing(file, labels.ending())?,
+        Archive::There(fetched) => known(fetched, labels.ending())?,
+    };
+    for entry in listing.entries {
+        let key = entry.key;
+        let pushed = labels.push(&entry.label);
+        pushed
+            .map_err(|problem| archive.damaged(format!("the label of sample {key:?} {problem}")))?;
+        shards.samples.push(Sample {
+            file: shards.files.len() as u32,
+            image: entry.image,
+            name: entry.name,
         });
-        let label = label.map_err(|problem| file.damaged(problem))?;
-        let length = label.length;
-        if length > LONGEST_LABEL {
-            return Err(file.damaged(format!("the label of sample {key:?} has {length} bytes")));
-        }
-        let text = file.read(label.offset, length as usize)?;
-        let pushed = std::str::from_utf8(&text)
-            .map_err(|_| "is not valid UTF-8".to_owned())
-            .and_then(|text| labels.push(text));
-        pushed.map_err(|problem| file.damaged(format!("the label of sample {key:?} {problem}")))?;
-        let file = shards.files.len() as u32;
-        shards.samples.push(Sample { file, image, name });
     }
-    shards.files.push(file);
-    Ok(())
+    shards.files.push(archive);
+    Ok(listing.length)
+}
+
+/// The listing of an archive that is fetched, which is kept beside it.
+fn known(fetched: &Fetched, ending: &str) -> Result<Listing, DataError> {
+    let path = fetched.cache.beside(fetched, &format!("{ending}.json"));
+    let find = || serde_json::from_slice(&fs::read(&path).ok()?).ok();
+    kept::once(&path, find, || {
+        let file = fetched.cache.open(fetched)?;
+        let listing = listing(&file, ending)?;
+        let part = kept::part(&path);
+        let bytes = serde_json::to_vec(&listing).expect("plain data");
+        let written = fs::write(&part, bytes).and_then(|()| fs::rename(&part, &path));
+        written.map_err(|source| DataError::write(&path, source))?;
+        Ok(listing)
+    })
+}
+
+fn listing(file: &OpenFile, ending: &str) -> Result<Listing, DataError> {
+    let groups = groups(file, ending)?.into_iter();
+    let entries = groups.map(|group| entry(file, group, ending));
+    Ok(Listing {
+        length: file.length,
+        entries: entries.collect::<Result<_, _>>()?,
+    })
+}
+
+fn entry(file: &OpenFile, group: Group, ending: &str) -> Result<Entry, DataError> {
+    let key = group.key;
+    let Some((name, image)) = group.image else {
+        return Err(file.damaged(format!(
+            "sample {key:?} has no image: none of its members ends in {ENDINGS}"
+        )));
+    };
+    let label = group
+        .label
+        .ok_or_else(|| format!("sample {key:?} has no {key}.{ending}, which would hold its label"));
+    let label = label.map_err(|problem| file.damaged(problem))?;
+    let length = label.length;
+    if length > LONGEST_LABEL {
+        return Err(file.damaged(format!("the label of sample {key:?} has {length} bytes")));
+    }
+    let text = String::from_utf8(file.read(label.offset, length as usize)?);
+    let label =
+        text.map_err(|_| file.damaged(format!("the label of sample {key:?} is not valid UTF-8")))?;
+    Ok(Entry {
+        key,
+        name,
+        image,
+        label,
+    })
 }
 
 /// The samples of an archive in the order of their first members.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
+use std::thread::{self, Builder};
 
 use super::ImageSplit;
 use crate::error::DataError;
@@ -76,7 +76,9 @@ impl ImageSplit {
                 .collect::<Vec<_>>()
         };
         let mut failures = thread::scope(|scope| {
-            let workers: Vec<_> = (1..threads).map(|_| scope.spawn(look)).collect();
+            // Where the system gives no more threads, those that there are look at all.
+            let more = (1..threads).map_while(|_| Builder::new().spawn_scoped(scope, look).ok());
+            let workers: Vec<_> = more.collect();
             let mut all = look();
             for worker in workers {
                 all.extend(worker.join().expect("looking at an image does not panic"));

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::hugging_face::BERT;
+use super::parts::{Parts, Pooling};
 use super::{Bert, names};
 use crate::family::{Architecture, Layered, Rows};
 use crate::hugging_face::HuggingFaceClass;
@@ -76,19 +77,8 @@ impl Architecture for BertConfig {
         problems
     }
 
-    /// The number of weights, in `f64`, which does not overflow.
     fn least_weights(&self, shape: &EncoderShape) -> usize {
-        let [layers, width, mlp_width] = self.sizes().numbers();
-        let rows = [shape.vocabulary, self.context_length(), self.token_types];
-        let rows: f64 = rows.iter().map(|rows| *rows as f64).sum();
-        let linear = |inputs: f64, outputs: f64| (inputs + 1.0) * outputs;
-        let mlp = linear(width, mlp_width) + linear(mlp_width, width);
-        let block = 4.0 * linear(width, width) + mlp + 4.0 * width;
-        let head = match shape.outputs {
-            None => 2.0 * width + shape.vocabulary as f64,
-            Some(outputs) => linear(width, outputs as f64),
-        };
-        (rows * width + 2.0 * width + layers * block + linear(width, width) + head) as usize
+        self.parts().weights(shape)
     }
 
     fn context_length(&self) -> usize {
@@ -105,7 +95,7 @@ impl Architecture for BertConfig {
     }
 
     fn init(&self, shape: &EncoderShape, seed: u64, device: &Device) -> Bert {
-        self.build(shape, Init::new(seed, device))
+        Bert::new(&self.parts(), shape, Init::new(seed, device))
     }
 
     fn torch_name(&self, path: String) -> String {
@@ -169,6 +159,20 @@ impl Layered for BertConfig {
 }
 
 impl BertConfig {
+    fn parts(&self) -> Parts {
+        Parts {
+            sizes: self.sizes(),
+            context_length: self.context_length(),
+            first_position: 0,
+            token_types: Some(self.token_types),
+            dropout: self.dropout,
+            activation: self.activation,
+            head_activation: self.activation,
+            norm_eps: self.norm_eps,
+            pooling: Pooling::Tanh,
+        }
+    }
+
     pub(super) fn sizes(&self) -> Sizes {
         let published = match self.size.unwrap_or_default() {
             BertSize::BertBase => [12, 12, 768],

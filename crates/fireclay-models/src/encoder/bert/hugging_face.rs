@@ -1,10 +1,10 @@
 //! The model in the words of Hugging Face's `BertConfig`.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::config::BertConfig;
 use crate::family::Architecture;
-use crate::hugging_face::{Entry, HuggingFaceClass, Reader, document};
+use crate::hugging_face::{Entry, HuggingFaceClass, Reader, document, labels};
 use crate::layers::activation::Activation;
 use crate::shape::EncoderShape;
 
@@ -29,16 +29,7 @@ impl BertConfig {
         let Some(outputs) = shape.outputs else {
             return document("BertForMaskedLM", entries);
         };
-        // The number of outputs is that of their names.
-        let label = |output| format!("LABEL_{output}");
-        let names: Map<_, _> = (0..outputs)
-            .map(|output| (output.to_string(), label(output).into()))
-            .collect();
-        let numbers: Map<_, _> = (0..outputs)
-            .map(|output| (label(output), output.into()))
-            .collect();
-        entries.push(Entry::new("id2label", "outputs", names));
-        entries.push(Entry::new("label2id", "outputs", numbers));
+        entries.extend(labels(outputs));
         document(CLASSIFIER, entries)
     }
 
@@ -85,17 +76,8 @@ impl BertConfig {
         };
         let shape = EncoderShape {
             vocabulary: reader.count("vocab_size", 30_522),
-            outputs: classifies.then(|| outputs(reader)),
+            outputs: classifies.then(|| reader.classes()),
         };
         (config, shape)
     }
-}
-
-/// The number of classes, or else that of their names.
-fn outputs(reader: &mut Reader) -> usize {
-    let names = match reader.section("id2label").len() {
-        0 => 2,
-        names => names,
-    };
-    reader.count("num_labels", names)
 }

@@ -1,4 +1,4 @@
-use burn::tensor::Device;
+use burn::tensor::{Bool, Device};
 
 use super::*;
 use crate::check::{check_digits, check_model};

@@ -52,6 +52,7 @@ fn written(model: &HuggingFaceModel) -> Option<Value> {
     match model {
         HuggingFaceModel::Language(model) => model.config.hugging_face(&model.shape),
         HuggingFaceModel::Encoder(model) => model.config.hugging_face(&model.shape),
+        HuggingFaceModel::Image(model) => model.config.hugging_face(&model.shape),
     }
 }
 

@@ -166,14 +166,17 @@ fn with_rows(data: &TensorData, rows: usize) -> TensorData {
 
 /// The file's grid is square, as every published one is; the file does not say.
 fn positions(grid: [usize; 2], name: &Name, stored: &Stored) -> Option<Fit> {
-    let (&[1, tokens, width], &[1, _, expected]) = (stored.shape.as_slice(), name.shape.as_slice())
+    let (&[1, tokens, width], &[1, own, expected]) =
+        (stored.shape.as_slice(), name.shape.as_slice())
     else {
         return None;
     };
     if width != expected {
         return None;
     }
-    let patches = tokens.checked_sub(1)?;
+    // The class token and others before the patches.
+    let before = own.checked_sub(grid[0] * grid[1])?;
+    let patches = tokens.checked_sub(before)?;
     let side = patches.isqrt();
     (side > 0 && side * side == patches && patches <= MAX_PATCHES).then_some(Fit::Positions {
         from: [side, side],

@@ -112,7 +112,7 @@ impl Described {
         };
         for (path, json) in &self.others {
             check_name(config, json).map_err(at(path))?;
-            if json.contains_key("model_type") {
+            if says_of_transformers(json) {
                 check_keys(config, shape, json).map_err(at(path))?;
             }
         }
@@ -200,6 +200,12 @@ fn check_own<F: Pretrainable>(config: &F, own: &Value) -> Result<(), HuggingFace
         true => Ok(()),
         false => Err(keys(problems)),
     }
+}
+
+/// Whether the keys are those of a class of `transformers`. timm's models have a type there that says nothing.
+fn says_of_transformers(json: &Map<String, Value>) -> bool {
+    let kind = json.get("model_type").map(Value::as_str);
+    kind.is_some_and(|name| name.is_none_or(|name| !name.starts_with("timm")))
 }
 
 /// Compares a model with a `config.json`, or with the type alone, if nothing else is known.

@@ -1,6 +1,9 @@
 //! The tensors of a file, whatever wrote it, not yet read.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod joined;
+mod shards;
+
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,7 +12,6 @@ use burn::tensor::{DType, TensorData};
 use fireclay_gguf::is_gguf;
 use pytorch_reader::{PytorchError, PytorchReader};
 use safetensors::tensor::{Metadata, SafeTensors};
-use serde::Deserialize;
 
 use super::description::LARGEST_HEADER;
 use super::seems::seems;
@@ -18,6 +20,8 @@ use crate::io::gguf;
 use crate::io::guard::{self, caught};
 use crate::io::tensors::TensorProblem;
 use crate::io::weights::{WeightsError, damaged, float, io_error};
+use joined::join;
+use shards::{is_index, shards};
 
 /// One tensor of a file.
 pub struct Stored {
@@ -38,6 +42,8 @@ enum Payload {
     Safetensors(Arc<Vec<u8>>, Range<usize>),
     Pytorch(pytorch_reader::Tensor),
     Gguf(gguf::Part),
+    /// Rows one after another.
+    Joined(Vec<Stored>),
 }
 
 /// The tensors of a file.
@@ -88,6 +94,7 @@ impl StoredFile {
                 false => drop(found.insert(canonical, tensor)),
             }
         }
+        join(&mut found);
         found
     }
 
@@ -116,6 +123,13 @@ impl Stored {
                 .flatten()
                 .map_err(WeightsError::Damaged)?,
             Payload::Gguf(part) => return part.read().map_err(WeightsError::Damaged),
+            Payload::Joined(parts) => {
+                let parts: Result<Vec<_>, _> = parts.iter().map(Self::read).collect();
+                parts?
+                    .iter()
+                    .flat_map(|part| part.as_bytes().to_vec())
+                    .collect()
+            }
         };
         let wrong = || WeightsError::Damaged(format!("{} cannot be read", self.name));
         let dtype = self.dtype.ok_or_else(wrong)?;
@@ -127,46 +141,6 @@ const PREFIXES: [&str; 3] = ["module.", "_orig_mod.", "model."];
 
 /// Keys under which training scripts keep a state dict beside other things.
 const WRAPPERS: [&str; 4] = ["state_dict", "model_state_dict", "model", "weights"];
-
-/// What Hugging Face's libraries write beside the parts of a model that is too large for one file.
-fn is_index(path: &Path) -> bool {
-    let name = path.file_name().and_then(|name| name.to_str());
-    name.is_some_and(|name| name.ends_with(".index.json"))
-}
-
-/// The tensors of every part that an index names, all of which lie in the index's folder.
-fn shards(index: &Path) -> Result<Vec<Stored>, WeightsError> {
-    let bytes = guard::read(index, LARGEST_INDEX).map_err(|source| io_error(index, source))?;
-    let index_file: Index =
-        serde_json::from_slice(&bytes).map_err(|error| WeightsError::Damaged(error.to_string()))?;
-    let names: BTreeSet<&String> = index_file.weight_map.values().collect();
-    let mut tensors = Vec::new();
-    for name in names {
-        if Path::new(name).file_name() != Some(name.as_ref()) {
-            let message = format!("its part {name:?} is not in its own folder");
-            return Err(WeightsError::Damaged(message));
-        }
-        tensors.extend(single(&index.with_file_name(name))?);
-    }
-    let found: BTreeSet<&String> = tensors.iter().map(|tensor| &tensor.name).collect();
-    match index_file
-        .weight_map
-        .keys()
-        .find(|name| !found.contains(name))
-    {
-        Some(name) => Err(WeightsError::Damaged(format!("no part of it holds {name}"))),
-        None => Ok(tensors),
-    }
-}
-
-/// The largest index of a model in parts; those of the largest models have some megabytes.
-const LARGEST_INDEX: u64 = 256 << 20;
-
-/// `model.safetensors.index.json`: which part holds each tensor.
-#[derive(Deserialize)]
-struct Index {
-    weight_map: BTreeMap<String, String>,
-}
 
 fn single(path: &Path) -> Result<Vec<Stored>, WeightsError> {
     if is_gguf(path) {

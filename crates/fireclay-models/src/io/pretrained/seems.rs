@@ -76,15 +76,22 @@ const KNOWN: &[(&[&str], &str)] = &[
         &["attn.c_attn."],
         "a GPT-2 (type = \"gpt\") in the names of Hugging Face's transformers",
     ),
-    (&["roberta."], "a RoBERTa"),
-    (&["distilbert."], "a DistilBERT"),
+    (&["roberta."], "a RoBERTa (type = \"roberta\")"),
+    (&["distilbert."], "a DistilBERT (type = \"distilbert\")"),
     (&["electra."], "an ELECTRA"),
     (&["albert."], "an ALBERT"),
     (&["deberta."], "a DeBERTa"),
-    (&["transformer.layer.", "attention.q_lin."], "a DistilBERT"),
+    (
+        &["transformer.layer.", "attention.q_lin."],
+        "a DistilBERT (type = \"distilbert\")",
+    ),
+    (
+        &["attn.Wqkv.", "mlp.Wi."],
+        "a ModernBERT (type = \"modernbert\")",
+    ),
     (
         &["vit.encoder.layer."],
-        "a ViT in the names of Hugging Face's transformers; those of timm and torchvision are read",
+        "a ViT (type = \"vit\") in the names of Hugging Face's transformers",
     ),
     (
         &["attention.self.query.", "LayerNorm"],
@@ -92,11 +99,11 @@ const KNOWN: &[(&[&str], &str)] = &[
     ),
     (
         &["resnet.encoder.stages."],
-        "a ResNet in the names of Hugging Face's transformers; those of timm and torchvision are read",
+        "a ResNet (type = \"resnet\") in the names of Hugging Face's transformers",
     ),
     (
         &["convnext.encoder."],
-        "a ConvNeXt in the names of Hugging Face's transformers; those of timm and torchvision are read",
+        "a ConvNeXt (type = \"convnext\") in the names of Hugging Face's transformers",
     ),
     (
         &["encoder.layers.encoder_layer_"],

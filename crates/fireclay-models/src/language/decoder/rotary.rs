@@ -35,7 +35,7 @@ impl Rope {
 ///
 /// The paper turns neighbours as pairs; here the k-th of the first half of the rotated values goes
 /// with the k-th of the second, as in Hugging Face's files, whose weights are ordered for it.
-pub(super) struct Rotary {
+pub(crate) struct Rotary {
     /// Cosine and sine of each token's angles, `[1 or batch, 1, new, rotated width / 2]`.
     cos: Tensor<4>,
     sin: Tensor<4>,

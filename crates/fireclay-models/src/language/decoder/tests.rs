@@ -58,7 +58,7 @@ fn described(
     let bytes = serde_json::to_vec(json).unwrap();
     match HuggingFaceModel::read(&bytes).map_err(|error| error.to_string())? {
         HuggingFaceModel::Language(model) => Ok(model),
-        HuggingFaceModel::Encoder(_) => Err("an encoder".into()),
+        other => Err(format!("{other:?}")),
     }
 }
 

@@ -3,11 +3,14 @@
 use burn::tensor::Device;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
+use super::hugging_face::CONVNEXT;
 use super::{ConvNext, names};
 use crate::family::{Architecture, Layered};
+use crate::hugging_face::HuggingFaceClass;
 use crate::init::Init;
-use crate::limits::{check, check_least_one, check_rate};
+use crate::limits::{check, check_least_one, check_positive, check_rate};
 use crate::shape::ImageShape;
 
 /// A ConvNeXt.
@@ -29,6 +32,14 @@ pub struct ConvNextConfig {
     /// earlier blocks' probabilities rise evenly from 0. The paper takes 0.1 for tiny, 0.4 for
     /// small and 0.5 for base and large.
     pub drop_path_rate: f64,
+    /// The number that the last norm adds to the variance: 1e-6 as the others do, or of most models of transformers
+    /// 1e-12.
+    #[serde(skip_serializing_if = "is_usual")]
+    pub last_norm_eps: f64,
+}
+
+fn is_usual(eps: &f64) -> bool {
+    *eps == super::EPSILON
 }
 
 /// A published size.
@@ -61,6 +72,7 @@ impl Architecture for ConvNextConfig {
         problems.extend(check(is_built, "depths", "must be at most 1000 each"));
         problems.extend(check_least_one(&[("patch_size", self.patch_size)]));
         problems.extend(check_rate("drop_path_rate", self.drop_path_rate));
+        problems.extend(check_positive("last_norm_eps", self.last_norm_eps));
         problems
     }
 
@@ -91,6 +103,10 @@ impl Architecture for ConvNextConfig {
 
     fn torch_name(&self, path: String) -> String {
         names::torch_name(&path).unwrap_or(path)
+    }
+
+    fn hugging_face_class() -> Option<HuggingFaceClass<Self, ImageShape>> {
+        Some(CONVNEXT)
     }
 }
 
@@ -126,6 +142,10 @@ impl Layered for ConvNextConfig {
         Some(names::canonical_name(name).unwrap_or_else(|| name.to_string()))
     }
 
+    fn hidden_values(&self) -> Vec<(&'static str, Value)> {
+        vec![("last_norm_eps", json!(self.last_norm_eps))]
+    }
+
     fn may_be(&self, name: &str) -> bool {
         name.starts_with("convnext") && !name.starts_with("convnextv2") && !name.contains("hnf")
     }
@@ -152,6 +172,7 @@ impl Default for ConvNextConfig {
             widths: None,
             patch_size: 4,
             drop_path_rate: 0.0,
+            last_norm_eps: super::EPSILON,
         }
     }
 }

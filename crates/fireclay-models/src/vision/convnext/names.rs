@@ -1,4 +1,4 @@
-//! What torchvision, timm and the paper's own code call the tensors of a ConvNeXt.
+//! What torchvision, timm, transformers and the paper's own code call the tensors of a ConvNeXt.
 
 /// torchvision's name of a tensor of this module.
 pub(super) fn torch_name(path: &str) -> Option<String> {
@@ -48,8 +48,36 @@ pub(super) fn canonical_name(name: &str) -> Option<String> {
             };
             format!("{}.{block}.{rest}", blocks(stage)?)
         }
+        ["convnext", ref rest @ ..] => return of_transformers(rest),
+        ["embeddings" | "encoder" | "layernorm", ..] => return of_transformers(&parts),
+        // Of transformers and not of torchvision, where it has numbers.
+        ["classifier", "weight" | "bias"] => format!("classifier.2.{}", parts[1]),
         ["norm", kind] | ["head", "norm", kind] => format!("classifier.0.{kind}"),
         ["head", kind] | ["head", "fc", kind] => format!("classifier.2.{kind}"),
+        _ => return None,
+    })
+}
+
+/// The same for one of transformers', without what it begins with.
+fn of_transformers(parts: &[&str]) -> Option<String> {
+    Some(match *parts {
+        ["embeddings", "patch_embeddings", kind] => format!("features.0.0.{kind}"),
+        ["embeddings", "layernorm", kind] => format!("features.0.1.{kind}"),
+        ["encoder", "stages", stage, "downsampling_layer", part, kind] => {
+            format!("{}.{part}.{kind}", shrink(stage)?)
+        }
+        ["encoder", "stages", stage, "layers", block, ref rest @ ..] => {
+            let rest = match *rest {
+                ["dwconv", kind] => format!("block.0.{kind}"),
+                ["layernorm", kind] => format!("block.2.{kind}"),
+                ["pwconv1", kind] => format!("block.3.{kind}"),
+                ["pwconv2", kind] => format!("block.5.{kind}"),
+                ["layer_scale_parameter"] => "layer_scale".to_string(),
+                _ => return None,
+            };
+            format!("{}.{block}.{rest}", blocks(stage)?)
+        }
+        ["layernorm", kind] => format!("classifier.0.{kind}"),
         _ => return None,
     })
 }

@@ -5,7 +5,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ResNet;
+use super::hugging_face::{RESNET, canonical_name};
 use crate::family::{Architecture, Layered};
+use crate::hugging_face::HuggingFaceClass;
 use crate::init::Init;
 use crate::limits::{check, check_range, check_rate};
 use crate::shape::ImageShape;
@@ -118,6 +120,10 @@ impl Architecture for ResNetConfig {
     fn init(&self, shape: &ImageShape, seed: u64, device: &Device) -> ResNet {
         self.build(shape, Init::new(seed, device))
     }
+
+    fn hugging_face_class() -> Option<HuggingFaceClass<Self, ImageShape>> {
+        Some(RESNET)
+    }
 }
 
 impl Layered for ResNetConfig {
@@ -138,6 +144,10 @@ impl Layered for ResNetConfig {
         let block: usize = parts.next()?.parse().ok()?;
         let before = self.depths().into_iter().take(stage.checked_sub(1)?);
         Some(1 + before.sum::<usize>() + block)
+    }
+
+    fn canonical_name(&self, name: &str) -> Option<String> {
+        Some(canonical_name(name).unwrap_or_else(|| name.to_string()))
     }
 
     /// Those that blur before they shrink and the like have the same tensors and another name.

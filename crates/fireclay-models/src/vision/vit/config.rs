@@ -5,10 +5,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::hugging_face::VIT;
 use super::{Vit, names};
 use crate::family::{Architecture, Layered};
+use crate::hugging_face::HuggingFaceClass;
 use crate::init::Init;
-use crate::limits::{check, check_heads, check_layers, check_least_one, check_rate};
+use crate::limits::{
+    check, check_heads, check_layers, check_least_one, check_positive, check_rate,
+};
 use crate::shape::ImageShape;
 
 /// A Vision Transformer.
@@ -37,7 +41,52 @@ pub struct VitConfig {
     /// The probability of leaving out the last block's branches while training, in [0, 1); the
     /// earlier blocks' probabilities rise evenly from 0.
     pub drop_path_rate: f64,
+    /// The number that each norm adds to the variance: 1e-6, or of many models of transformers 1e-12.
+    #[serde(skip_serializing_if = "is_usual")]
+    pub norm_eps: f64,
+    /// What each branch is multiplied by at first, feature by feature, as in DINOv2 (1.0); by default
+    /// branches are not scaled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layer_scale: Option<f64>,
+    /// What the head reads of an image.
+    #[serde(skip_serializing_if = "VitReads::is_class")]
+    pub reads: VitReads,
 }
+
+/// What the head reads of the tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum VitReads {
+    /// The class token.
+    #[default]
+    Class,
+    /// The class token beside the mean of the patches, as DINOv2.
+    ClassAndMean,
+    /// The class token and one that learned from a teacher, each by a head of its own, as the distilled
+    /// DeiT.
+    Distilled,
+}
+
+impl VitReads {
+    fn is_class(&self) -> bool {
+        *self == Self::Class
+    }
+
+    /// The tokens before the patches.
+    pub(super) fn first_patch(self) -> usize {
+        match self {
+            Self::Class | Self::ClassAndMean => 1,
+            Self::Distilled => 2,
+        }
+    }
+}
+
+fn is_usual(norm_eps: &f64) -> bool {
+    *norm_eps == USUAL_EPS
+}
+
+/// That of torchvision and timm.
+const USUAL_EPS: f64 = 1e-6;
 
 /// A published size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -82,6 +131,9 @@ impl Architecture for VitConfig {
         problems.extend(check_heads(sizes.heads, sizes.hidden, key));
         problems.extend(check_rate("dropout", self.dropout));
         problems.extend(check_rate("drop_path_rate", self.drop_path_rate));
+        problems.extend(check_positive("norm_eps", self.norm_eps));
+        let first = self.layer_scale.unwrap_or(1.0);
+        problems.extend(check_positive("layer_scale", first));
         problems
     }
 
@@ -110,6 +162,10 @@ impl Architecture for VitConfig {
     fn torch_name(&self, path: String) -> String {
         names::torch_name(&path)
     }
+
+    fn hugging_face_class() -> Option<HuggingFaceClass<Self, ImageShape>> {
+        Some(VIT)
+    }
 }
 
 impl Layered for VitConfig {
@@ -124,7 +180,9 @@ impl Layered for VitConfig {
     fn layer_of(&self, name: &str) -> Option<usize> {
         let parts: Vec<_> = name.split('.').collect();
         match parts[..] {
-            ["class_token"] | ["conv_proj", _] | ["encoder", "pos_embedding"] => Some(0),
+            ["class_token" | "dist_token"] | ["conv_proj", _] | ["encoder", "pos_embedding"] => {
+                Some(0)
+            }
             ["encoder", "layers", block, ..] => {
                 let index: usize = block.strip_prefix("encoder_layer_")?.parse().ok()?;
                 index.checked_add(1)
@@ -135,7 +193,10 @@ impl Layered for VitConfig {
     }
 
     fn canonical_name(&self, name: &str) -> Option<String> {
-        Some(names::canonical_name(name).unwrap_or_else(|| name.to_string()))
+        match names::is_no_part(name) {
+            true => None,
+            false => Some(names::canonical_name(name).unwrap_or_else(|| name.to_string())),
+        }
     }
 
     fn positions(&self, shape: &ImageShape, name: &str) -> Option<[usize; 2]> {
@@ -143,13 +204,18 @@ impl Layered for VitConfig {
     }
 
     fn hidden_values(&self) -> Vec<(&'static str, Value)> {
-        vec![("heads", json!(self.sizes().heads))]
+        vec![
+            ("heads", json!(self.sizes().heads)),
+            ("norm_eps", json!(self.norm_eps)),
+        ]
     }
 
     /// CLIP's and others' that share the names have another activation, or turn their tokens.
     fn may_be(&self, name: &str) -> bool {
         let is_other = ["clip", "quickgelu", "rope", "siglip"];
-        let is_kind = ["vit", "deit"].iter().any(|kind| name.starts_with(kind));
+        let is_kind = ["vit", "deit", "dinov2"]
+            .iter()
+            .any(|kind| name.starts_with(kind));
         is_kind && !is_other.iter().any(|part| name.contains(part))
     }
 }
@@ -192,6 +258,9 @@ impl Default for VitConfig {
             mlp: None,
             dropout: 0.0,
             drop_path_rate: 0.0,
+            norm_eps: USUAL_EPS,
+            layer_scale: None,
+            reads: VitReads::Class,
         }
     }
 }

@@ -55,6 +55,26 @@ pub struct ClassificationAnswer {
     pub(super) covers_each: bool,
 }
 
+impl ClassificationAnswer {
+    /// The most probable of these classes, of which nothing else is known.
+    pub(crate) fn of(classes: Vec<String>) -> Self {
+        Self {
+            classes,
+            threshold: 0.5,
+            positive: SECOND,
+            counts: Vec::new(),
+            temperature: None,
+            coverage: None,
+            least: None,
+            least_by_class: Vec::new(),
+            tuned_for: None,
+            least_recall: 0.0,
+            calibrate: false,
+            covers_each: false,
+        }
+    }
+}
+
 /// The positive one of two classes, unless another is named.
 pub(super) const SECOND: usize = 1;
 

@@ -1,14 +1,13 @@
 //! Its finished runs.
 
-use std::panic::resume_unwind;
 use std::path::PathBuf;
-use std::thread;
 
 use fireclay_data::arrow::array::{AsArray, BinaryArray};
 use fireclay_data::{
     FoundImages, ImagePixels, ImagePreprocess, ImageSplit, OnDamaged, as_stored, column,
     image_files,
 };
+use fireclay_guard::side_by_side;
 use fireclay_models::ImageModel;
 use fireclay_train::loader::Samples;
 
@@ -67,14 +66,10 @@ impl ImageRun {
         if images.len() <= each {
             return Ok(preprocess.read_bytes(images, 0)?);
         }
-        let parts = thread::scope(|scope| {
-            let read =
-                |(part, images)| scope.spawn(move || preprocess.read_bytes(images, part * each));
-            let asked: Vec<_> = images.chunks(each).enumerate().map(read).collect();
-            let joined = asked.into_iter().map(|asked| asked.join());
-            let parts = joined.map(|part| part.unwrap_or_else(|panic| resume_unwind(panic)));
-            parts.collect::<Result<Vec<_>, _>>()
-        })?;
+        let shares = images.chunks(each).enumerate().collect();
+        let read = |(part, images): (usize, &[&[u8]])| preprocess.read_bytes(images, part * each);
+        let parts = side_by_side(shares, read).into_iter();
+        let parts = parts.collect::<Result<Vec<_>, _>>()?;
         let dims = parts.first().map_or([0; 4], |part| part.dims);
         Ok(ImagePixels {
             pixels: parts.into_iter().flat_map(|part| part.pixels).collect(),

@@ -11,6 +11,7 @@ use super::super::dataset::Columns;
 use super::super::prelude::*;
 use super::{LabelledText, TEXTS};
 use crate::answer::Meaning;
+use crate::embedding::{Embedder, Embedding};
 use crate::predict::{InputTable, Rows, predict_rows};
 use crate::predictor::{Differentiable, Predictor};
 use crate::run::{InputColumn, Observed, Reading};
@@ -168,6 +169,7 @@ impl Run for LabelledTextRun {
             format: self.own_format(),
             id,
             options: &|format| self.options(format),
+            answers: &|rows| self.answers(rows),
             fits: &|rows| self.preprocess.encode(&self.tokenizer, rows).map(drop),
             watch: &mut |rows| {
                 strangers += answer.strangers(rows)?;
@@ -179,6 +181,22 @@ impl Run for LabelledTextRun {
         let cut = self.note_of_cut(cut, predicted.count);
         predicted.notes.extend(cut);
         Ok(predicted)
+    }
+
+    fn embed(&self, job: &PredictJob<'_>) -> Result<Predicted, RunError> {
+        let options = |format| self.options(format);
+        let source = &LabelledText::source(self.base.config()).config;
+        let embedder = Embedder {
+            run: self,
+            model: self.predictor.model(),
+            tokenizer: &self.tokenizer,
+            embedding: &Embedding::usual(self.preprocess.max_length()),
+            column: self.preprocess.text(),
+            id: source.id.as_deref(),
+            format: self.own_format(),
+            options: &options,
+        };
+        embedder.predict(job)
     }
 
     fn take(&self, on: On<'_>, most: usize) -> Result<Taken, RunError> {

@@ -150,6 +150,7 @@ impl Run for TableRun {
             format: source.format,
             id: source.config.id.as_deref(),
             options: &|format| self.preprocess.options(format, &source.config),
+            answers: &|rows| self.answers(rows),
             fits: &|rows| self.preprocess.encode(rows).map(drop),
             watch: &mut |rows| {
                 strangers += answer.strangers(rows)?;

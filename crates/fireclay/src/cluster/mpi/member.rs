@@ -43,6 +43,8 @@ pub struct Member {
     /// What each process did last, as far as the first one has heard.
     known: Vec<(String, Instant)>,
     places: Vec<String>,
+    /// Which of the processes with which it shares main memory it is.
+    here: Share,
     waits_told: bool,
 }
 
@@ -57,7 +59,9 @@ impl Member {
             return Err("this MPI allows no threads at all; use a build of it that does".into());
         }
         let world = universe.world();
+        let here = share(&world.split_shared(world.rank()));
         let mut member = Self {
+            here,
             timeout: START,
             did: "been started".into(),
             known: vec![("been started".into(), Instant::now()); world.size() as usize],
@@ -79,10 +83,11 @@ impl Member {
     }
 
     pub fn share(&self) -> Share {
-        Share {
-            rank: self.world.rank() as usize,
-            world: self.world.size() as usize,
-        }
+        share(&self.world)
+    }
+
+    pub fn here(&self) -> Share {
+        self.here
     }
 
     pub fn place(&self) -> String {
@@ -296,5 +301,12 @@ impl Member {
             0 => self.timeout + GRACE / 2,
             _ => self.timeout + 2 * GRACE,
         }
+    }
+}
+
+fn share(of: &SimpleCommunicator) -> Share {
+    Share {
+        rank: of.rank() as usize,
+        world: of.size() as usize,
     }
 }

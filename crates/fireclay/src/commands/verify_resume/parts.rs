@@ -59,14 +59,24 @@ impl<'a> Parts<'a> {
     /// Waits for a process.
     fn ended(&self, mut child: Child) -> Result<(), Failure> {
         let mut errors = child.stderr.take();
-        let said = thread::spawn(move || {
+        let listen = move || {
             let mut said = String::new();
             if let Some(errors) = &mut errors {
                 // What cannot be read is not shown.
                 let _ = std::io::Read::read_to_string(errors, &mut said);
             }
             said
-        });
+        };
+        let said = match thread::Builder::new().name("child".into()).spawn(listen) {
+            Ok(said) => said,
+            Err(error) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(Failure::Failed(format!(
+                    "the system gives no thread: {error}"
+                )));
+            }
+        };
         let ended = loop {
             if self.stops.load(Ordering::Relaxed) {
                 // It has ended itself, if the signal was for both.

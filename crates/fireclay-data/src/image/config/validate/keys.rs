@@ -14,6 +14,7 @@ impl ImageDataConfig {
             ("image_column", self.image_column.as_ref()),
             ("target", self.target.as_ref()),
             ("cache_dir", self.cache_dir.as_ref()),
+            ("shard_cache_dir", self.shard_cache_dir.as_ref()),
         ]);
         if self.label_separator.as_ref().is_some_and(String::is_empty) {
             problems.add("label_separator", "must not be empty");
@@ -32,6 +33,9 @@ impl ImageDataConfig {
             ("split_folders", self.split_folders.is_some()),
             ("valid_path", self.valid_path.is_some()),
             ("test_path", self.test_path.is_some()),
+            ("shard_cache_dir", self.shard_cache_dir.is_some()),
+            ("shard_cache_bytes", self.shard_cache_bytes.is_some()),
+            ("shards_mixed", self.shards_mixed.is_some()),
         ];
         format.check_keys(&given, problems);
     }

@@ -78,6 +78,9 @@ impl ImageDataConfig {
         if self.max_damaged.is_some() && self.on_damaged == OnDamaged::Error {
             problems.add("max_damaged", "has no effect without on_damaged = \"skip\"");
         }
+        if self.shards_mixed == Some(0) {
+            problems.add("shards_mixed", "must be at least 1, but is 0");
+        }
         if self.max_damaged == Some(0) {
             let message = "must be at least 1; for none at all use on_damaged = \"error\"";
             problems.add("max_damaged", message);
