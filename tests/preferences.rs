@@ -59,7 +59,7 @@ fn project() -> Project {
 fn close(found: f64, wanted: &Value, what: &str) {
     let wanted = wanted.as_f64().unwrap();
     let far = (found - wanted).abs() / wanted.abs().max(1.0);
-    assert!(far < 3e-5, "{what}: {found}, but {wanted} by PyTorch");
+    assert!(far < 1e-4, "{what}: {found}, but {wanted} by PyTorch");
 }
 
 /// The metrics of all pairs.
@@ -81,7 +81,7 @@ fn each_loss_trains_as_trl_and_pytorch_do() {
             "ipo_normalised",
             "--set task.loss=ipo --set task.length_normalised=true",
         ),
-        ("orpo", "--set task.type=orpo"),
+        ("orpo", "--set task.type=orpo --set task.beta=0.2"),
         ("reward", "--set task.type=reward"),
     ];
     for (run, (name, sets)) in (1..).zip(tasks) {

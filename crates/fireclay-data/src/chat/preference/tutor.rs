@@ -69,6 +69,13 @@ impl Tutor<'_> {
             .map_err(|error: DataError| error.to_string())?;
         let tally = tokenizer.tally(&text, &read);
         let (start, end) = (tokenizer.start(), tokenizer.end_of_text());
+        if prompt.is_empty() && start.is_empty() {
+            return Err(
+                "the prompt is empty, and no token begins a text, so that the first token of an answer would not count; \
+                 leave the line out"
+                    .into(),
+            );
+        }
         // Some write it themselves.
         let end = end.filter(|end| read.last() != Some(end));
         offsets.splice(0..0, start.iter().map(|_| (0, 0)));

@@ -99,7 +99,6 @@ impl PreferenceModel {
             logs,
         } = self.loss.of(&self.model, batch);
         let judged = [Some(rewards), logs].into_iter().flatten();
-        let judged = judged.map(Tensor::without_autodiff);
         PreferenceOutput {
             loss: losses.sum().div_scalar(pairs.max(1) as f64),
             judged: Tensor::cat(judged.collect(), 0),
@@ -146,8 +145,11 @@ impl StepOutput for PreferenceOutput {
 impl ItemLazy for PreferenceOutput {
     fn sync(self) -> Result<Self, ExecutionError> {
         self.loss.device().flush()?;
-        let loss = self.loss.without_autodiff();
-        Ok(Self { loss, ..self })
+        Ok(Self {
+            loss: self.loss.without_autodiff(),
+            judged: self.judged.without_autodiff(),
+            ..self
+        })
     }
 }
 
