@@ -24,6 +24,7 @@ use crate::layers::drop_path::{DropPath, rising};
 use crate::layers::dropout::Dropout;
 use crate::layers::linear::{Linear, xavier};
 use crate::layers::norm::LayerNorm;
+use crate::layers::weight::Weight;
 use crate::shape::ImageShape;
 use crate::vision::ImageNetwork;
 use config::Sizes;
@@ -54,7 +55,7 @@ impl VitConfig {
             conv_proj: patches.build(&mut init, Values::Normal { std }, Values::ZEROS),
             encoder: Encoder::new(self, 1 + rows * columns, &mut init),
             heads: Linear {
-                weight: init.param([hidden, shape.outputs], Values::ZEROS),
+                weight: Weight::Whole(init.param([hidden, shape.outputs], Values::ZEROS)),
                 bias: Some(init.param([shape.outputs], Values::ZEROS)),
             },
         }
@@ -202,7 +203,7 @@ impl Attention {
         Self {
             in_proj: xavier(hidden, 3 * hidden, Values::ZEROS, init),
             out_proj: Linear {
-                weight: init.param([hidden, hidden], Values::Uniform { bound }),
+                weight: Weight::Whole(init.param([hidden, hidden], Values::Uniform { bound })),
                 bias: Some(init.param([hidden], Values::ZEROS)),
             },
             heads,

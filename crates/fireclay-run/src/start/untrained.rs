@@ -1,7 +1,10 @@
 //! Models of others that are used as they are.
 
 use burn::tensor::Device;
-use fireclay_models::{Family, ModelDescription, Pretrainable, PretrainedReport, Rows};
+use fireclay_models::{
+    Family, Keep, ModelDescription, Pretrainable, PretrainedOptions, PretrainedReport, Rows,
+    is_flex,
+};
 
 use super::Described;
 use crate::artifacts::FinishedError;
@@ -38,11 +41,23 @@ where
     // The seed is of no account: all weights are in the file.
     let config = table.network.clone();
     let model = config.init(&shape, 0, device);
-    let loaded = pretrained::load((&config, &shape), model, (&table.start, base), device);
+    let options = PretrainedOptions {
+        keep: kept(device),
+        ..table.start.allowed()
+    };
+    let loaded = pretrained::load_as((&config, &shape), model, (&options, base), device);
     let (model, report) = loaded.map_err(wrong)?;
     match differences(&report) {
         None => Ok((model, ModelDescription { config, shape })),
         Some(reason) => Err(wrong(reason)),
+    }
+}
+
+/// Where products with few bits have loops of their own, matrices stay as they are in the file.
+fn kept(device: &Device) -> Keep {
+    match is_flex(device) {
+        true => Keep::Stored,
+        false => Keep::Whole,
     }
 }
 

@@ -14,6 +14,7 @@ mod masked_lm;
 mod pairs;
 mod prelude;
 mod registry;
+mod rounded;
 mod shared;
 mod shown;
 mod spec;
