@@ -1,6 +1,7 @@
 use burn::module::Module;
 
 use super::*;
+use crate::layers::weight::Weight;
 
 fn numbers<const D: usize>(param: &Param<Tensor<D>>) -> Vec<f32> {
     param.val().into_data().try_to_vec().unwrap()
