@@ -37,6 +37,7 @@ mod precision;
 mod predicting;
 mod preferences;
 mod pretrained;
+mod quantized;
 mod reports;
 mod resume;
 mod runs;

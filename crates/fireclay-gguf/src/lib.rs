@@ -82,6 +82,15 @@ impl Gguf {
     ///
     /// If the file cannot be read, or was cut since it was opened.
     pub fn read(&self, tensor: &Tensor) -> Result<Vec<f32>, GgufError> {
+        Ok(tensor.kind.numbers(&self.bytes(tensor)?))
+    }
+
+    /// The blocks of one of its tensors, row by row, as they are in the file.
+    ///
+    /// # Errors
+    ///
+    /// As for [`read`](Self::read).
+    pub fn bytes(&self, tensor: &Tensor) -> Result<Vec<u8>, GgufError> {
         let mut file = open(&self.path)?;
         let end = tensor.offset.saturating_add(tensor.bytes as u64);
         if file.metadata()?.len() < end {
@@ -90,7 +99,7 @@ impl Gguf {
         file.seek(SeekFrom::Start(tensor.offset))?;
         let mut bytes = vec![0; tensor.bytes];
         file.read_exact(&mut bytes)?;
-        Ok(tensor.kind.numbers(&bytes))
+        Ok(bytes)
     }
 
     /// A text of the metadata.

@@ -38,6 +38,7 @@ mod norm;
 )]
 mod operation;
 mod optimizer;
+mod packed;
 mod pass;
 mod past;
 mod softmax;
@@ -57,6 +58,7 @@ pub use linear::{each_row_alone, linear};
 pub use max_pool::max_pool2d;
 pub use norm::{layer_norm, rms_norm};
 pub use optimizer::{AdamStep, MomentumStep, adam, descent, lerp, momentum, sum_of_squares};
+pub use packed::{Packed, PackedError, Packing, embedding_packed, linear_packed};
 pub use pass::{PASS_BEGINS, PASS_ENDS, RECURRENCE_BEGINS, RECURRENCE_ENDS, recurrence};
 pub use past::{Past, Sight, attend_each};
 pub use softmax::softmax;

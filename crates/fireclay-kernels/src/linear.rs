@@ -30,6 +30,12 @@ pub fn each_row_alone<T>(work: impl FnOnce() -> T) -> T {
     work()
 }
 
+/// Whether it holds on this thread.
+#[cfg(feature = "flex")]
+pub(crate) fn is_alone() -> bool {
+    ALONE.get()
+}
+
 /// The products of rows with a matrix, plus a bias: x W + b. The weight's gradient is one product
 /// over all rows, whatever axes `x` has before its last.
 ///
@@ -52,7 +58,7 @@ pub fn linear<const D: usize>(
         && bias.as_ref().is_none_or(crate::flex::takes)
     {
         let is_plain = !x.is_autodiff() && !weight.is_autodiff();
-        return match ALONE.get() && is_plain {
+        return match is_alone() && is_plain {
             true => alone::linear(x, weight, bias),
             false => flex::linear(x, weight, bias),
         };

@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::hugging_face::HuggingFaceError;
+use crate::layers::weight::Weight;
 use crate::shape::Shape;
 pub use architecture::Architecture;
 pub(crate) use architecture::{Layered, check_hugging_face, impossible};
@@ -68,6 +69,9 @@ pub trait Family: Clone + Debug + PartialEq + Serialize + DeserializeOwned {
     ///
     /// If [`validate_for`](Self::validate_for) reports a problem.
     fn init(&self, shape: &Self::Shape, seed: u64, device: &Device) -> Self::Model;
+
+    /// The weights of the model that can be kept in few bits; none where an architecture has no layers for it.
+    fn weights(model: &mut Self::Model) -> Vec<&mut Weight>;
 
     /// What PyTorch calls a tensor whose path of fields and indices is `path`, without the names
     /// of enum variants and with the scale and shift of norms as `weight` and `bias`.

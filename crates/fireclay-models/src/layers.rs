@@ -13,4 +13,6 @@ pub mod linear;
 pub mod norm;
 pub mod pool;
 pub(crate) mod sizes;
+pub(crate) mod table;
 pub mod tokens;
+pub mod weight;

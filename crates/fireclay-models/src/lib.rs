@@ -65,13 +65,14 @@ mod reference;
 
 pub use encoder::*;
 pub use family::{Architecture, Family, Pretrainable, Rows, Visitor};
+pub use fireclay_kernels::is_flex;
 pub use half::halved;
 pub use hugging_face::{HuggingFaceClass, HuggingFaceError};
 pub use init::{Init, Values};
 pub use io::hugging_face::HuggingFaceModel;
 pub use io::pretrained::{
-    Described, PretrainedOptions, PretrainedReport, ResizedRows, check_pretrained, load_pretrained,
-    load_pretrained_bytes, matches_any,
+    Described, Keep, PretrainedOptions, PretrainedReport, Quantize, ResizedRows, check_pretrained,
+    load_pretrained, load_pretrained_bytes, matches_any,
 };
 pub use io::weights::{ModelDescription, WeightsError};
 pub use io::{pretrained, tensors, weights};

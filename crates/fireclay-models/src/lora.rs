@@ -22,9 +22,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::family::{Family, Pretrainable};
 use crate::init::{Init, Values};
-use crate::io::weights::{Name, names};
+use crate::io::weights::{Name, names, packed as packed_weights};
+use crate::layers::weight::{PackedWeight, Weight};
 use crate::limits::{check, check_least_one, check_positive};
-pub use file::{AdapterDescription, base_tensors, decode, describe, encode};
+pub use file::{AdapterDescription, decode, describe, each_of_base, encode};
 pub use peft::adapter_config;
 
 /// Adapters, with PEFT's defaults.
@@ -35,6 +36,10 @@ pub struct LoraConfig {
     pub rank: usize,
     /// The change is multiplied by alpha / rank.
     pub alpha: f64,
+    /// Whether it is multiplied by alpha / sqrt(rank) instead, so that gradients do not fade as the rank grows (Kalajdzievski
+    /// 2023, *A Rank Stabilization Scaling Factor for Fine-Tuning with LoRA*).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub rank_stabilized: bool,
     /// The linear layers to adapt, by their names or the ends of them, such as "q_proj" or
     /// "mlp.c_fc"; ["all-linear"] for all but the head. By default the projections to queries and
     /// values.
@@ -62,6 +67,7 @@ impl Default for LoraConfig {
         Self {
             rank: 8,
             alpha: 8.0,
+            rank_stabilized: false,
             targets: None,
         }
     }
@@ -79,7 +85,11 @@ impl LoraConfig {
 
     /// What the change of a weight is multiplied by.
     pub fn scale(&self) -> f64 {
-        self.alpha / self.rank as f64
+        let rank = self.rank as f64;
+        match self.rank_stabilized {
+            true => self.alpha / rank.sqrt(),
+            false => self.alpha / rank,
+        }
     }
 
     /// The layers to adapt, of those that there are.
@@ -162,7 +172,9 @@ pub fn attach<F: Pretrainable>(
     (lora, whole): (&LoraConfig, &[String]),
     seed: u64,
 ) -> Result<F::Model, LoraError> {
-    let layers = lora.choose(linear_layers(config, &model, whole))?;
+    let own = linear_layers(config, &model, whole);
+    let packed = packed_layers(config, &model, whole);
+    let layers = lora.choose(own.into_iter().chain(packed).collect())?;
     if let Some(layer) = layers.iter().find(|layer| lora.rank > layer.rank()) {
         return Err(LoraError::Rank {
             rank: lora.rank,
@@ -171,9 +183,9 @@ pub fn attach<F: Pretrainable>(
         });
     }
     // Numbers of parameters and their streams go on after those of the model.
-    let used = names(config, &model).len();
+    let used = names(config, &model).len() + packed_weights::<F>(&model).len();
     let device = model.devices().first().cloned().unwrap_or_default();
-    let adapting = Adapting {
+    let mut adapting = Adapting {
         layers: layers
             .into_iter()
             .map(|layer| (layer.path.clone(), layer))
@@ -181,7 +193,13 @@ pub fn attach<F: Pretrainable>(
         lora,
         init: Init::after(used, seed, &device),
     };
-    Ok(model.apply_reparameterization(adapting))
+    let mut model = model.apply_reparameterization(&mut adapting);
+    for weight in F::weights(&mut model) {
+        if let Weight::Packed(packed) = weight {
+            adapting.adapt(packed);
+        }
+    }
+    Ok(model)
 }
 
 /// Whether the tensor with this PyTorch name belongs to an adapter.
@@ -199,7 +217,7 @@ fn adapted<F: Family>(config: &F, model: &F::Model) -> Vec<String> {
 
 /// A layer that can be adapted.
 struct Layer {
-    /// The path of its weight in Burn.
+    /// The path of its weight in Burn; of one in few bits, which has none, its name.
     path: String,
     /// Its name in PyTorch.
     name: String,
@@ -234,6 +252,29 @@ fn linear_layers<F: Pretrainable>(config: &F, model: &F::Model, whole: &[String]
     names(config, model).into_iter().filter_map(layer).collect()
 }
 
+/// Those whose weights are kept in few bits.
+fn packed_layers<F: Pretrainable>(config: &F, model: &F::Model, whole: &[String]) -> Vec<Layer> {
+    let mut model = model.clone();
+    let layer = |weight: &mut Weight| {
+        let Weight::Packed(packed) = weight else {
+            return None;
+        };
+        let [outputs, inputs] = packed.matrix.shape();
+        let layer = packed.name.strip_suffix(".weight")?.to_owned();
+        let learns = layer != config.head() && !whole.contains(&packed.name);
+        (learns && !packed.is_table).then(|| Layer {
+            path: packed.name.clone(),
+            name: layer,
+            inputs,
+            outputs,
+        })
+    };
+    F::weights(&mut model)
+        .into_iter()
+        .filter_map(layer)
+        .collect()
+}
+
 /// The names of the layers from the number of their block on, each once.
 fn known_names(layers: &[Layer]) -> Vec<String> {
     let mut known: Vec<String> = Vec::new();
@@ -262,7 +303,23 @@ struct Adapting<'a> {
     init: Init,
 }
 
-impl Reparameterizer for Adapting<'_> {
+impl Adapting<'_> {
+    fn adapter(&mut self, path: &str) -> Option<LoraAdapter> {
+        let (layer, rank) = (self.layers.get(path)?, self.lora.rank);
+        let [a, b] = [Values::uniform_in(layer.inputs), Values::ZEROS];
+        Some(LoraAdapter {
+            a: self.init.param([layer.inputs, rank], a),
+            b: self.init.param([rank, layer.outputs], b),
+            scale: self.lora.scale(),
+        })
+    }
+
+    fn adapt(&mut self, packed: &mut PackedWeight) {
+        packed.lora = self.adapter(&packed.name);
+    }
+}
+
+impl Reparameterizer for &mut Adapting<'_> {
     type Reparam = LoraAdapter;
 
     fn reparameterize<const D: usize>(
@@ -270,13 +327,7 @@ impl Reparameterizer for Adapting<'_> {
         path: &str,
         param: Param<Tensor<D>>,
     ) -> (Param<Tensor<D>>, Option<LoraAdapter>) {
-        let adapter = self.layers.get(path).map(|layer| LoraAdapter {
-            a: self.init.linear(layer.inputs, self.lora.rank, false).weight,
-            b: self
-                .init
-                .param([self.lora.rank, layer.outputs], Values::ZEROS),
-            scale: self.lora.scale(),
-        });
+        let adapter = self.adapter(path);
         (param, adapter)
     }
 }

@@ -8,8 +8,9 @@ use std::path::Path;
 use burn::tensor::Device;
 use fireclay_fuzz::{fuzz, fuzz_with};
 use fireclay_models::{
-    Described, Family, HuggingFaceModel, ImageConfig, ImageShape, MlpConfig, ModelDescription,
-    PretrainedOptions, ResNetConfig, TabularConfig, TabularShape, load_pretrained, weights,
+    Described, Family, HuggingFaceModel, ImageConfig, ImageShape, Keep, MlpConfig,
+    ModelDescription, PretrainedOptions, ResNetConfig, TabularConfig, TabularShape,
+    load_pretrained, weights,
 };
 
 fn data(name: &str) -> Vec<u8> {
@@ -56,6 +57,7 @@ fn load(path: &Path) {
     let options = PretrainedOptions {
         allow_missing: vec!["*".into()],
         allow_unexpected: vec!["*".into()],
+        ..PretrainedOptions::default()
     };
     let model = config.init(&shape, 1, &Device::flex());
     let _ = load_pretrained(&config, &shape, model, path, &options);
@@ -109,8 +111,14 @@ fn open(path: &Path, bytes: u64) {
     let ModelDescription { config, shape } = found;
     // As it is opened: a model is not built that is larger than its file.
     if config.validate_for(&shape).is_empty() && config.least_weights(&shape) as u64 <= 2 * bytes {
-        let model = config.init(&shape, 1, &Device::flex());
-        let _ = load_pretrained(&config, &shape, model, path, &PretrainedOptions::default());
+        for keep in [Keep::Whole, Keep::Stored] {
+            let model = config.init(&shape, 1, &Device::flex());
+            let options = PretrainedOptions {
+                keep,
+                ..PretrainedOptions::default()
+            };
+            let _ = load_pretrained(&config, &shape, model, path, &options);
+        }
     }
 }
 

@@ -45,6 +45,9 @@ pub struct TensorShape {
     pub trainable: bool,
     /// Whether it is a running statistic, which no gradient moves.
     pub statistic: bool,
+    /// Its bytes, where it is kept in few bits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub packed: Option<u64>,
 }
 
 impl TensorShape {
@@ -52,7 +55,15 @@ impl TensorShape {
     pub fn count(&self) -> u64 {
         self.shape.iter().map(|side| *side as u64).product()
     }
+
+    /// The bytes that it takes.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.packed.unwrap_or_else(|| NUMBER * self.count())
+    }
 }
+
+/// Bytes of a number that is not kept in few bits, whatever the precision of a training.
+const NUMBER: u64 = 4;
 
 impl Subject {
     /// The model that `config` describes, for what goes into it.
@@ -121,7 +132,8 @@ impl<W: Workload> Made<W> {
         }
         let (plain, shape) = (table.clone(), shape.clone());
         // The seed is of no account: nothing is drawn.
-        let mut build: Build<W> = Rc::new(move |device| plain.family().init(&shape, 0, device));
+        let mut build: Build<W> =
+            Rc::new(move |device| plain.hollow(plain.family().init(&shape, 0, device)));
         let mut whole = None;
         if let Some(lora) = config.lora.clone() {
             let learns = config.task.target_kind().is_some();
@@ -143,11 +155,12 @@ impl<W: Workload> Made<W> {
 
     /// The tensors of the model, and the numbers that the optimizer remembers of them.
     fn sizes(&self, config: &TrainerConfig) -> (Vec<TensorShape>, u64) {
-        let ((names, shapes, hidden), _) = record(|device| {
+        let ((names, shapes, packed, hidden), _) = record(|device| {
             let model = (self.build)(device);
             let names = weights::parameter_names(self.table.family(), &model);
             let shapes = weights::shapes(self.table.family(), &model);
-            (names, shapes, hidden_weights(&model))
+            let packed = weights::packed::<<W::Model as ModelTable>::Family>(&model);
+            (names, shapes, packed, hidden_weights(&model))
         });
         let mut state = 0;
         let mut tensors = Vec::new();
@@ -162,8 +175,16 @@ impl<W: Workload> Made<W> {
                 shape,
                 trainable,
                 statistic,
+                packed: None,
             });
         }
+        tensors.extend(packed.into_iter().map(|(name, matrix)| TensorShape {
+            name,
+            shape: matrix.shape().to_vec(),
+            trainable: false,
+            statistic: false,
+            packed: Some(matrix.format().bytes(matrix.shape()) as u64),
+        }));
         (tensors, state)
     }
 }

@@ -34,13 +34,15 @@ impl Estimator {
 
     pub(crate) fn memory(&self, computing: Computing) -> MemoryUse {
         let tensors = &self.subject.tensors;
-        let weights = NUMBER * tensors.iter().map(TensorShape::count).sum::<u64>();
+        let weights = tensors.iter().map(TensorShape::bytes).sum::<u64>();
         let gradients = NUMBER * self.trained().sum::<u64>();
         let optimizer = match self.shares_optimizer() {
             true => self.largest_share(self.remembered()),
             false => self.remembered(),
         };
-        let average = self.config.train.ema_decay.map_or(0, |_| weights);
+        let whole = tensors.iter().filter(|tensor| tensor.packed.is_none());
+        let whole = whole.map(TensorShape::bytes).sum();
+        let average = self.config.train.ema_decay.map_or(0, |_| whole);
         let kept = weights + optimizer + average;
         let updating = gradients + self.updating(computing) + self.exchanged(gradients);
         // The sum of the gradients waits for those of the next batch, and sums of parts for those of their neighbours.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use fireclay_guard::read;
-use fireclay_models::lora::{self, base_tensors, is_adapter};
+use fireclay_models::lora::{self, each_of_base, is_adapter};
 use fireclay_models::{
     AdapterDescription, Family, LoraConfig, ModelDescription, Pretrainable, PretrainedReport,
     WeightsError,
@@ -82,11 +82,11 @@ pub(crate) fn is_trained(name: &str, whole: &[String]) -> bool {
 /// A hash of the names and values of every tensor that is not trained.
 pub(crate) fn base_sha256<F: Family>(config: &F, model: &F::Model, whole: &[String]) -> String {
     let mut hash = Sha256::new();
-    for (name, data) in base_tensors(config, model, whole) {
+    each_of_base(config, model, whole, |name, bytes| {
         hash.update(name);
         hash.update([0]);
-        hash.update(data.as_bytes());
-    }
+        hash.update(bytes);
+    });
     hex(&hash.finalize())
 }
 

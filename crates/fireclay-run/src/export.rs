@@ -84,12 +84,31 @@ impl Export<'_> {
     }
 
     fn files_of_run(&self, run: &Path) -> Result<(Files, Vec<String>), ExportError> {
-        let Some((at, device)) = self.at else {
-            return Ok((self.files(run, run)?, Vec::new()));
+        let (files, mut notes) = match self.at {
+            None => (self.files(run, run)?, Vec::new()),
+            Some((at, device)) => {
+                let snapshot = Snapshot::take(run, at, device)?;
+                (self.files(snapshot.folder.path(), run)?, snapshot.notes)
+            }
         };
-        let snapshot = Snapshot::take(run, at, device)?;
-        let files = self.files(snapshot.folder.path(), run)?;
-        Ok((files, snapshot.notes))
+        notes.extend(self.rounded(run)?);
+        Ok((files, notes))
+    }
+
+    /// What is to be said where the base of adapters is in few bits.
+    fn rounded(&self, run: &Path) -> Result<Option<String>, ExportError> {
+        let start = load_run(run)?.config.model.section().start.cloned();
+        let is_rounded = start.is_some_and(|start| start.quantize.is_some());
+        let note = match (is_rounded, self.merge_on) {
+            (false, _) => return Ok(None),
+            (true, Some(_)) => {
+                "the merged weights are the rounded ones of model.quantize with the adapters added, in 32 bits"
+            }
+            (true, None) => {
+                "the adapters were trained beside weights rounded by model.quantize; beside the whole ones they answer a little differently"
+            }
+        };
+        Ok(Some(note.to_owned()))
     }
 
     /// The files of a model of others, in the form in which a run writes its own: full precision, in one file.

@@ -6,7 +6,7 @@ mod untrained;
 use std::path::Path;
 
 use burn::tensor::Device;
-use fireclay_models::pretrained::weights_file;
+use fireclay_models::pretrained::{hollow, weights_file};
 use fireclay_models::weights::{self, parameter_names};
 use fireclay_models::{
     Family, LoraConfig, ModelDescription, Pretrainable, PretrainedReport, TabularConfig,
@@ -62,6 +62,11 @@ pub trait ModelTable: Clone + 'static {
         _device: &Device,
     ) -> Result<(PretrainedReport, Vec<String>), String> {
         Ok(Default::default())
+    }
+
+    /// A model whose weights are not drawn, with those in few bits without their numbers that the table wants so.
+    fn hollow(&self, model: <Self::Family as Family>::Model) -> <Self::Family as Family>::Model {
+        model
     }
 
     /// The model with adapters, and the names of the tensors that are trained as a whole: those that are
@@ -183,6 +188,13 @@ where
         Ok((report, said))
     }
 
+    fn hollow(&self, model: F::Model) -> F::Model {
+        match self.start.quantize {
+            Some(quantize) => hollow(&self.network, model, quantize),
+            None => model,
+        }
+    }
+
     fn attach(
         &self,
         model: F::Model,
@@ -278,7 +290,10 @@ pub(crate) fn begin<T: ModelTable>(
             let seeded = (lora, config.seed);
             let (model, whole) = table.attach(first.model, &first.fresh, seeded, learns)?;
             let adapters = Adapters::new(lora.clone(), family, &model, whole);
-            said.push(adapters.share(&weights::shapes(family, &model)));
+            let packed = weights::packed::<T::Family>(&model).into_iter();
+            let packed = packed.map(|(name, matrix)| (name, matrix.shape().to_vec()));
+            let shapes = weights::shapes(family, &model).into_iter().chain(packed);
+            said.push(adapters.share(&shapes.collect::<Vec<_>>()));
             (model, Some(adapters))
         }
     };

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::family::Rows;
 use crate::hugging_face::{self, HuggingFaceClass, HuggingFaceError};
+use crate::layers::weight::Weight;
 use crate::shape::Shape;
 
 /// An architecture: the configuration that builds its module.
@@ -60,6 +61,11 @@ pub trait Architecture: DeserializeOwned + JsonSchema + 'static {
 
     /// Builds the model; equal arguments give equal weights and parameter ids on every backend.
     fn init(&self, shape: &Self::Shape, seed: u64, device: &Device) -> Self::Model;
+
+    /// The weights that can be kept in few bits.
+    fn weights(_model: &mut Self::Model) -> Vec<&mut Weight> {
+        Vec::new()
+    }
 
     /// PyTorch's name of the tensor at `path`, where no field can be called so.
     fn torch_name(&self, path: String) -> String {

@@ -127,6 +127,12 @@ macro_rules! enums {
                 }
             }
 
+            fn weights(model: &mut $Model) -> Vec<&mut $crate::layers::weight::Weight> {
+                match model {
+                    $($Model::$Variant(model) => <$Arch as $crate::family::Architecture>::weights(model),)*
+                }
+            }
+
             fn torch_name(&self, path: String) -> String {
                 match self { $(Self::$Variant(config) => config.torch_name(path),)* }
             }

@@ -1,6 +1,7 @@
 use burn::module::Module;
 
 use super::*;
+use crate::layers::weight::Weight;
 
 fn numbers<const D: usize>(param: &Param<Tensor<D>>) -> Vec<f32> {
     param.val().into_data().try_to_vec().unwrap()
@@ -23,7 +24,10 @@ fn init(seed: u64) -> Init {
 #[test]
 fn linear_has_pytorchs_bound_for_weight_and_bias() {
     let linear = init(3).linear(400, 100, true);
-    let weight = numbers(&linear.weight);
+    let Weight::Whole(weight) = &linear.weight else {
+        panic!("whole")
+    };
+    let weight = numbers(weight);
     let bound = 1.0 / 20.0;
     assert!(weight.iter().all(|v| v.abs() <= bound));
     assert!(weight.iter().any(|v| v.abs() > 0.999 * bound));
@@ -99,7 +103,7 @@ fn ids_count_from_one_and_flags_do_not_shift_them() {
     assert_eq!(ids, [1, 2, 3, 4, 5, 6]);
     assert_eq!(dropout.training.id.val(), u64::MAX);
     assert_eq!(norm.training.id.val(), u64::MAX - 1);
-    assert_eq!(linear.weight.id.val(), 5);
+    assert_eq!(linear.weight.id().val(), 5);
 }
 
 #[test]

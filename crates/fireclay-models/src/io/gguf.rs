@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use burn::tensor::TensorData;
 use fireclay_gguf::{Gguf, GgufError, Tensor};
+use fireclay_kernels::{Packed, PackedError, Packing};
 use serde_json::{Map, Value};
 
 use crate::io::weights::{WeightsError, whole};
@@ -40,6 +41,27 @@ impl Part {
             .map_err(|error| error.to_string())?;
         let numbers = self.layout.apply(numbers, &self.tensor.shape);
         Ok(TensorData::new(numbers, self.shape.clone()))
+    }
+
+    /// The blocks that it is in, if it is a matrix whose rows are rows there, and products with them are known.
+    pub fn packing(&self) -> Option<Packing> {
+        let is_by_rows = self.layout != Layout::Transposed && self.shape.len() == 2;
+        Packing::of(self.tensor.kind.name()).filter(|_| is_by_rows)
+    }
+
+    /// Its blocks as they are in the file.
+    ///
+    /// # Panics
+    ///
+    /// If there is no [`packing`](Self::packing).
+    pub fn packed(&self) -> Result<Result<Packed, PackedError>, String> {
+        let packing = self.packing().expect("it is in blocks");
+        let bytes = self.file.bytes(&self.tensor);
+        let bytes = bytes.map_err(|error| error.to_string())?;
+        let [rows, columns] = [self.shape[0], self.shape[1]];
+        let of_row = bytes.len() / rows.max(1);
+        let bytes = self.layout.apply(bytes, &[rows, of_row]);
+        Ok(Packed::of_bytes(packing, [rows, columns], bytes))
     }
 }
 

@@ -12,15 +12,19 @@ mod adapt;
 mod description;
 mod file;
 mod folder;
+mod packing;
+mod place;
 mod positions;
 mod seems;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
 use std::path::Path;
 
-use burn::module::Module;
+use burn::module::{Module, ParamId};
 use burn::tensor::{Device, Tensor, TensorData};
+use fireclay_kernels::Packing;
 
 use crate::family::{Pretrainable, Rows};
 use crate::io::tensors::{TensorProblem, TensorsError, replace};
@@ -30,6 +34,8 @@ pub use description::{Described, metadata};
 use file::{Stored, StoredFile};
 pub use fireclay_gguf::is_gguf;
 pub use folder::weights_file;
+pub use packing::{Keep, Quantize, hollow, round};
+use packing::{PackedWeights, pack, packable, packed};
 
 /// Which tensors may be left over on either side.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,6 +45,8 @@ pub struct PretrainedOptions {
     pub allow_missing: Vec<String>,
     /// Names in the file that the model need not have, in the same way.
     pub allow_unexpected: Vec<String>,
+    /// Which weights are kept in few bits.
+    pub keep: Keep,
 }
 
 /// What was done with each tensor of a file, by the model's PyTorch names.
@@ -56,6 +64,10 @@ pub struct PretrainedReport {
     pub missing: Vec<String>,
     /// In the file only, as allowed.
     pub unexpected: Vec<String>,
+    /// Kept in few bits, of those that were loaded.
+    pub packed: Vec<String>,
+    /// Weights of linear layers that should have been, but their rows are no whole blocks.
+    pub whole: Vec<String>,
 }
 
 /// A tensor of which the file has more or fewer rows than the model.
@@ -130,7 +142,8 @@ pub fn check_pretrained<F: Pretrainable>(
     Described::of(path)?.check(config, shape, path)?;
     let file = StoredFile::open(&weights_file(path)?)?;
     let names = names(config, model);
-    let loading = Loading::new(config, shape, &names, file, options)?;
+    let packable = packable::<F>(model);
+    let loading = Loading::new((config, shape), (&names, &packable), file, options)?;
     Ok(loading.report())
 }
 
@@ -142,10 +155,13 @@ fn load<F: Pretrainable>(
     options: &PretrainedOptions,
 ) -> Result<(F::Model, PretrainedReport), WeightsError> {
     let names = names(config, &model);
-    let loading = Loading::new(config, shape, &names, file, options)?;
+    let packable = packable::<F>(&model);
+    let loading = Loading::new((config, shape), (&names, &packable), file, options)?;
     let device = model.devices().first().cloned().unwrap_or_default();
-    let (tensors, report) = loading.read(&device)?;
-    Ok((replace(model, tensors)?, report))
+    let (tensors, matrices, report) = loading.read(&device)?;
+    let mut model = replace(model, tensors)?;
+    pack::<F>(&mut model, matrices);
+    Ok((model, report))
 }
 
 /// Whether one of the patterns, in which `*` stands for anything, is the whole of `name`.
@@ -167,18 +183,27 @@ fn matches(pattern: &str, name: &str) -> bool {
     })
 }
 
+/// What becomes of a tensor of a file.
+struct Part<'a> {
+    name: &'a Name,
+    stored: Stored,
+    fit: Fit,
+    /// In few bits, if not whole.
+    packing: Option<Packing>,
+}
+
 /// What is to be read, once everything is known to fit.
 #[derive(Default)]
 struct Loading<'a> {
-    parts: Vec<(&'a Name, Stored, Fit)>,
+    parts: Vec<Part<'a>>,
+    keep: Keep,
     report: PretrainedReport,
 }
 
 impl<'a> Loading<'a> {
     fn new<F: Pretrainable>(
-        config: &F,
-        shape: &F::Shape,
-        names: &'a [Name],
+        (config, shape): (&F, &F::Shape),
+        (names, packable): (&'a [Name], &HashSet<ParamId>),
         file: StoredFile,
         options: &PretrainedOptions,
     ) -> Result<Self, WeightsError> {
@@ -188,13 +213,28 @@ impl<'a> Loading<'a> {
         stored.retain(|name, _| !config.leaves_out(shape, name));
         problems.extend(copies(config, shape, &mut stored)?);
         let fresh_head = adapt::head_differs(config, names, &stored);
-        let mut loading = Self::default();
+        let mut loading = Self {
+            keep: options.keep,
+            ..Self::default()
+        };
         for name in names {
             let torch = name.torch.clone();
             match stored.remove(&torch) {
                 Some(_) if fresh_head.contains(&torch) => loading.report.fresh_head.push(torch),
-                Some(tensor) => match Fit::find(config, shape, name, &tensor) {
-                    Ok(fit) => loading.parts.push((name, tensor, fit)),
+                Some(stored) => match Fit::find(config, shape, name, &stored) {
+                    Ok(fit) => {
+                        let among = (config, packable);
+                        let packing = options.keep.packing(among, (name, fit), &stored);
+                        if packing.is_none() && options.keep.wants(among, name) {
+                            loading.report.whole.push(torch);
+                        }
+                        loading.parts.push(Part {
+                            name,
+                            stored,
+                            fit,
+                            packing,
+                        });
+                    }
                     Err(problem) => problems.push(problem),
                 },
                 None if matches_any(&options.allow_missing, &torch) => {
@@ -221,9 +261,12 @@ impl<'a> Loading<'a> {
     /// What becomes of each tensor.
     fn report(&self) -> PretrainedReport {
         let mut report = self.report.clone();
-        for (name, _, fit) in &self.parts {
-            let torch = name.torch.clone();
-            match *fit {
+        for part in &self.parts {
+            let torch = part.name.torch.clone();
+            if part.packing.is_some() {
+                report.packed.push(torch.clone());
+            }
+            match part.fit {
                 Fit::Positions { .. } => report.resized.push(torch),
                 Fit::Exact | Fit::Reshaped => report.loaded.push(torch),
                 Fit::Rows { of, from, to } => report.rows.push(ResizedRows {
@@ -237,15 +280,22 @@ impl<'a> Loading<'a> {
         report
     }
 
-    /// The tensors by their paths in Burn.
-    fn read(
-        self,
-        device: &Device,
-    ) -> Result<(Vec<(String, TensorData)>, PretrainedReport), WeightsError> {
+    /// The tensors by their paths in Burn, and those that are kept in few bits.
+    fn read(self, device: &Device) -> Result<Read, WeightsError> {
         let float = Tensor::<1>::zeros([1], device).dtype();
         let report = self.report();
         let mut converted = Vec::new();
-        for (name, stored, fit) in self.parts {
+        let mut matrices = PackedWeights::new();
+        for part in self.parts {
+            let Part {
+                name, stored, fit, ..
+            } = part;
+            if let Some(packing) = part.packing {
+                let matrix = packed(self.keep, (name, packing), &stored)?;
+                let is_table = name.linear.is_none();
+                matrices.insert(name.id, (name.torch.clone(), matrix, is_table));
+                continue;
+            }
             // After the conversion, because a large double is infinite in single precision.
             let data = fit.apply(stored.read()?, &name.shape).convert_dtype(float);
             converted.push((name, data));
@@ -255,9 +305,13 @@ impl<'a> Loading<'a> {
             let data = if name.swapped { swap_axes(data) } else { data };
             (name.path.clone(), data)
         };
-        Ok((converted.into_iter().map(burn).collect(), report))
+        let tensors = converted.into_iter().map(burn).collect();
+        Ok((tensors, matrices, report))
     }
 }
+
+/// Tensors by their paths in Burn, those in few bits, and what was done with each.
+type Read = (Vec<(String, TensorData)>, PackedWeights, PretrainedReport);
 
 /// The error of tensors that do not fit; where many have other names, with what the file seems to hold.
 fn misfit(source: TensorsError, seems: Option<&'static str>) -> WeightsError {

@@ -89,14 +89,23 @@ pub fn some_tensors<M: Module>(
     module: &M,
     wanted: impl Fn(&str) -> bool,
 ) -> Vec<(String, TensorData)> {
+    let mut tensors = Vec::new();
+    each_tensor(module, wanted, |path, data| tensors.push((path, data)));
+    tensors
+}
+
+/// Shows the same one after the other: of a large model two are never on the host.
+pub(crate) fn each_tensor<M: Module>(
+    module: &M,
+    wanted: impl Fn(&str) -> bool,
+    see: impl FnMut(String, TensorData),
+) {
     settle(module);
-    let mut reader = Reader {
+    module.visit(&mut Reader {
         path: Vec::new(),
         wanted,
-        tensors: Vec::new(),
-    };
-    module.visit(&mut reader);
-    reader.tensors
+        see,
+    });
 }
 
 /// Replaces every parameter and running statistic of `module` by the tensor of the same path.
@@ -172,22 +181,22 @@ fn settle<M: Module>(module: &M) {
     drop(module.valid());
 }
 
-struct Reader<W> {
+struct Reader<W, S> {
     path: Vec<String>,
     wanted: W,
-    tensors: Vec<(String, TensorData)>,
+    see: S,
 }
 
-impl<W: Fn(&str) -> bool> Reader<W> {
+impl<W: Fn(&str) -> bool, S: FnMut(String, TensorData)> Reader<W, S> {
     fn push(&mut self, data: impl FnOnce() -> TensorData) {
         let path = self.path.join(".");
         if (self.wanted)(&path) {
-            self.tensors.push((path, data()));
+            (self.see)(path, data());
         }
     }
 }
 
-impl<W: Fn(&str) -> bool> ModuleVisitor for Reader<W> {
+impl<W: Fn(&str) -> bool, S: FnMut(String, TensorData)> ModuleVisitor for Reader<W, S> {
     fn enter_module(&mut self, name: &str, _container_type: &str) {
         self.path.push(name.to_string());
     }

@@ -15,6 +15,7 @@ use std::path::Path;
 
 use burn::module::{Module, ParamId};
 use burn::tensor::{Device, Tensor, TensorData};
+use fireclay_kernels::Packed;
 use safetensors::tensor::SafeTensors;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use crate::family::Family;
 use crate::io::guard;
 use crate::io::tensors::{TensorProblem, TensorsError, fill, some_tensors};
+use crate::layers::weight::Weight;
 pub use error::WeightsError;
 pub(crate) use error::{damaged, io_error, whole};
 pub(crate) use format::float;
@@ -189,6 +191,17 @@ pub fn paths<F: Family>(config: &F, model: &F::Model) -> Vec<(String, String)> {
 pub fn shapes<F: Family>(config: &F, model: &F::Model) -> Vec<(String, Vec<usize>)> {
     let names = names(config, model).into_iter();
     names.map(|name| (name.torch, name.shape)).collect()
+}
+
+/// The weights of `model` that are kept in few bits, by their PyTorch names.
+pub fn packed<F: Family>(model: &F::Model) -> Vec<(String, Packed)> {
+    let mut model = model.clone();
+    let weights = F::weights(&mut model).into_iter();
+    let packed = weights.filter_map(|weight| match weight {
+        Weight::Packed(packed) => Some((packed.name.clone(), packed.matrix.clone())),
+        Weight::Whole(_) => None,
+    });
+    packed.collect()
 }
 
 fn describe<F: Family>(bytes: &[u8]) -> Result<ModelDescription<F>, WeightsError> {

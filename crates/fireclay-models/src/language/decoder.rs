@@ -18,7 +18,6 @@ mod scaling;
 mod words;
 
 use burn::module::Module;
-use burn::nn::Embedding;
 use burn::tensor::{Bool, Int, Tensor};
 use fireclay_kernels::widely;
 
@@ -27,7 +26,9 @@ use crate::language::LanguageNetwork;
 use crate::layers::causal::{KeyValueCache, Positions};
 use crate::layers::linear::{self, Linear};
 use crate::layers::norm::Norm;
-use crate::layers::tokens::{STD, embedding, look_up, tied_head};
+use crate::layers::table::Embedding;
+use crate::layers::tokens::STD;
+use crate::layers::weight::Weight;
 use block::Block;
 pub use config::DecoderConfig;
 pub use families::DecoderFamily;
@@ -51,7 +52,7 @@ impl Decoder {
         let width = parts.width;
         let blocks = parts.blocks.clone().into_iter();
         let model = Trunk {
-            embed_tokens: embedding(vocabulary, width, STD, &mut init),
+            embed_tokens: Embedding::new(vocabulary, width, STD, &mut init),
             layers: blocks
                 .map(|own| Block::new(&parts, own, &mut init))
                 .collect(),
@@ -65,6 +66,14 @@ impl Decoder {
             model,
         }
     }
+
+    /// The weights that can be kept in few bits.
+    pub(crate) fn weights(&mut self) -> Vec<&mut Weight> {
+        let table = &mut self.model.embed_tokens.weight;
+        let blocks = self.model.layers.iter_mut().flat_map(Block::weights);
+        let head = self.lm_head.iter_mut().map(|head| &mut head.weight);
+        [table].into_iter().chain(blocks).chain(head).collect()
+    }
 }
 
 impl LanguageNetwork for Decoder {
@@ -77,7 +86,7 @@ impl LanguageNetwork for Decoder {
         let x = self.model.forward(tokens, positions, cache); // [batch, new, width]
         let logits = match &self.lm_head {
             Some(head) => head.forward(x),
-            None => tied_head(x, &self.model.embed_tokens),
+            None => self.model.embed_tokens.head(x),
         };
         match self.model.parts.logit_cap {
             Some(cap) => widely(logits, |logits| (logits / cap).tanh() * cap),
@@ -112,7 +121,7 @@ impl Trunk {
         cache: &mut KeyValueCache,
     ) -> Tensor<3> {
         let turns = Turns::new(&self.parts, positions);
-        let x = look_up(&self.embed_tokens, tokens);
+        let x = self.embed_tokens.look_up(tokens);
         let x = match self.parts.embedding_scale {
             Some(scale) => x * scale,
             None => x,

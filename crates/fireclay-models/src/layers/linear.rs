@@ -4,13 +4,14 @@ use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use fireclay_kernels::linear;
 
+use super::weight::Weight;
 use crate::init::{Init, Values};
 
 /// x W + b.
 #[derive(Module, Debug)]
 pub struct Linear {
     /// `[inputs, outputs]`.
-    pub weight: Param<Tensor<2>>,
+    pub weight: Weight,
     /// `[outputs]`; none where absent.
     pub bias: Option<Param<Tensor<1>>>,
 }
@@ -21,7 +22,24 @@ impl Linear {
     /// - `x`: `[.., inputs]`
     /// - result: `[.., outputs]`
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        linear(x, self.weight.val(), self.bias.as_ref().map(Param::val))
+        let bias = self.bias.as_ref().map(Param::val);
+        match (&self.weight, bias) {
+            (Weight::Whole(weight), bias) => linear(x, weight.val(), bias),
+            (Weight::Packed(weight), None) => weight.product(x),
+            (Weight::Packed(weight), Some(bias)) => weight.product(x) + bias.unsqueeze(),
+        }
+    }
+}
+
+impl Values {
+    /// What PyTorch draws the weight and the bias of a layer with so many inputs from.
+    pub(crate) fn uniform_in(inputs: usize) -> Self {
+        // A layer without inputs is only its bias, for which PyTorch takes zero.
+        let bound = match inputs {
+            0 => 0.0,
+            _ => 1.0 / (inputs as f64).sqrt(),
+        };
+        Self::Uniform { bound }
     }
 }
 
@@ -33,14 +51,9 @@ impl Init {
     /// backprop of LeCun, Bottou, Orr and Müller (1998) is its origin. The weight is
     /// `[inputs, outputs]`, as Burn keeps it.
     pub fn linear(&mut self, inputs: usize, outputs: usize, bias: bool) -> Linear {
-        // A layer without inputs is only its bias, for which PyTorch takes zero.
-        let bound = match inputs {
-            0 => 0.0,
-            _ => 1.0 / (inputs as f64).sqrt(),
-        };
-        let values = Values::Uniform { bound };
+        let values = Values::uniform_in(inputs);
         Linear {
-            weight: self.param([inputs, outputs], values),
+            weight: Weight::Whole(self.param([inputs, outputs], values)),
             bias: bias.then(|| self.param([outputs], values)),
         }
     }
@@ -55,7 +68,7 @@ pub(crate) fn normal(
     init: &mut Init,
 ) -> Linear {
     Linear {
-        weight: init.param([inputs, outputs], Values::Normal { std }),
+        weight: Weight::Whole(init.param([inputs, outputs], Values::Normal { std })),
         bias: bias.then(|| init.param([outputs], Values::ZEROS)),
     }
 }
@@ -65,7 +78,7 @@ pub(crate) fn normal(
 pub(crate) fn xavier(inputs: usize, outputs: usize, bias: Values, init: &mut Init) -> Linear {
     let bound = (6.0 / (inputs + outputs) as f64).sqrt();
     Linear {
-        weight: init.param([inputs, outputs], Values::Uniform { bound }),
+        weight: Weight::Whole(init.param([inputs, outputs], Values::Uniform { bound })),
         bias: Some(init.param([outputs], bias)),
     }
 }

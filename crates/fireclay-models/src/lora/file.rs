@@ -1,14 +1,16 @@
 //! Adapters in one safetensors file, named and laid out as PEFT has them.
 
-use burn::tensor::TensorData;
+use std::collections::HashMap;
+
 use safetensors::tensor::SafeTensors;
 use serde::{Deserialize, Serialize};
 
 use super::{LoraConfig, attach, is_adapter};
 use crate::family::{Family, Pretrainable};
-use crate::io::tensors::{replace, some_tensors};
+use crate::io::tensors::{each_tensor, replace};
 use crate::io::weights::{
-    ModelDescription, Name, WeightsError, check_description, damaged, metadata, names, read, write,
+    ModelDescription, Name, WeightsError, check_description, damaged, metadata, names, packed,
+    read, write,
 };
 
 /// The key of the description in the file's metadata.
@@ -74,19 +76,28 @@ pub fn decode<F: Pretrainable>(
     Ok(replace(model, tensors)?)
 }
 
-/// Every tensor of the base, by its PyTorch name: what is no adapter and was not trained as a whole.
-pub fn base_tensors<F: Family>(
+/// Shows every tensor of the base, its PyTorch name and its bytes: what is no adapter and was not trained as a whole. Those
+/// in few bits come last.
+pub fn each_of_base<F: Family>(
     config: &F,
     model: &F::Model,
     whole: &[String],
-) -> Vec<(String, TensorData)> {
+    mut see: impl FnMut(&str, &[u8]),
+) {
     let mut names = names(config, model);
     names.retain(|name| !is_trained(whole, &name.torch));
-    let tensors = some_tensors(model, |path| names.iter().any(|name| name.path == path));
-    let named = names.iter().zip(tensors);
-    named
-        .map(|(name, (_, data))| (name.torch.clone(), data))
-        .collect()
+    let torch: HashMap<String, String> = names
+        .into_iter()
+        .map(|name| (name.path, name.torch))
+        .collect();
+    each_tensor(
+        model,
+        |path| torch.contains_key(path),
+        |path, data| see(&torch[&path], data.as_bytes()),
+    );
+    for (name, matrix) in packed::<F>(model) {
+        see(&name, &matrix.to_bytes());
+    }
 }
 
 fn is_trained(whole: &[String], name: &str) -> bool {

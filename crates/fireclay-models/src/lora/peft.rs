@@ -28,6 +28,7 @@ pub fn adapter_config<F: Family>(
         "base_model_name_or_path": base,
         "r": lora.rank,
         "lora_alpha": lora.alpha,
+        "use_rslora": lora.rank_stabilized,
         "lora_dropout": 0.0,
         "target_modules": adapted(config, model),
         "modules_to_save": (!modules.is_empty()).then_some(modules),

@@ -34,6 +34,7 @@ fn lora(targets: Option<&[&str]>) -> LoraConfig {
         rank: 4,
         alpha: 6.0,
         targets: targets.map(owned),
+        ..LoraConfig::default()
     }
 }
 
@@ -268,12 +269,26 @@ fn a_file_of_other_adapters_is_refused() {
     assert!(error.contains("not finite"), "{error}");
 }
 
+/// Kalajdzievski 2023, theorem 3.2. PEFT knows it as `use_rslora`.
+#[test]
+fn a_change_may_be_scaled_by_the_root_of_its_rank() {
+    let mut stable = lora(None);
+    assert_eq!(stable.scale(), 1.5);
+    stable.rank_stabilized = true;
+    assert_eq!(stable.scale(), 3.0);
+    let case = Case::new(gpt(), GPT2, "gpt2-tiny", stable.clone());
+    let model = attach(&gpt(), case.base.clone(), (&stable, &[]), 0).unwrap();
+    let config = adapter_config(&model, &case.description, "base");
+    assert_eq!(config["use_rslora"], true);
+}
+
 #[test]
 fn impossible_values_are_listed() {
     let config = LoraConfig {
         rank: 0,
         alpha: -1.0,
         targets: Some(Vec::new()),
+        ..LoraConfig::default()
     };
     assert_eq!(keys(config.validate()), ["rank", "alpha", "targets"]);
     assert_eq!(LoraConfig::default().validate(), []);

@@ -28,6 +28,7 @@ use crate::layers::drop_path::{DropPath, rising};
 use crate::layers::dropout::Dropout;
 use crate::layers::linear::{Linear, xavier};
 use crate::layers::norm::LayerNorm;
+use crate::layers::weight::Weight;
 use crate::shape::ImageShape;
 use crate::vision::ImageNetwork;
 use config::Sizes;
@@ -64,7 +65,7 @@ impl VitConfig {
             VitReads::Class | VitReads::Distilled => hidden,
         };
         let head = |init: &mut Init| Linear {
-            weight: init.param([inputs, shape.outputs], Values::ZEROS),
+            weight: Weight::Whole(init.param([inputs, shape.outputs], Values::ZEROS)),
             bias: Some(init.param([shape.outputs], Values::ZEROS)),
         };
         let token = |init: &mut Init| init.param([1, 1, hidden], Values::ZEROS);
@@ -259,7 +260,7 @@ impl Attention {
         Self {
             in_proj: xavier(hidden, 3 * hidden, Values::ZEROS, init),
             out_proj: Linear {
-                weight: init.param([hidden, hidden], Values::Uniform { bound }),
+                weight: Weight::Whole(init.param([hidden, hidden], Values::Uniform { bound })),
                 bias: Some(init.param([hidden], Values::ZEROS)),
             },
             heads,

@@ -1,8 +1,8 @@
 //! The `[model]` table: an architecture of one of the families, and what its weights start from.
 
 use fireclay_models::{
-    Architecture, EncoderConfig, Family, ImageConfig, LanguageConfig, PretrainedOptions, Shape,
-    TabularConfig, TabularShape, TranslationConfig, Visitor,
+    Architecture, EncoderConfig, Family, ImageConfig, Keep, LanguageConfig, PretrainedOptions,
+    Quantize, Shape, TabularConfig, TabularShape, TranslationConfig, Visitor,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -108,6 +108,11 @@ pub struct StartConfig {
     pub allow_missing: Vec<String>,
     /// Tensors of the file that the model does not have, such as "aux.*".
     pub allow_unexpected: Vec<String>,
+    /// The bits in which the weights of linear layers are kept, but for the head's: "nf4" for four, "q8" for eight. They
+    /// stay as they are, so a training needs [lora], whose adapters keep 32 bits. For `llama` and `decoder`; by default
+    /// weights have 32 bits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quantize: Option<Quantize>,
     /// Tensors that training leaves alone, such as "layer1.*"; `*` stands for anything.
     pub freeze: Vec<String>,
 }
@@ -118,12 +123,18 @@ impl StartConfig {
         PretrainedOptions {
             allow_missing: self.allow_missing.clone(),
             allow_unexpected: self.allow_unexpected.clone(),
+            keep: self.quantize.map_or(Keep::Whole, Keep::Rounded),
         }
     }
 
     /// The keys of this struct, which stand beside those of the architecture in `[model]`.
-    pub(crate) const KEYS: &'static [&'static str] =
-        &["pretrained", "allow_missing", "allow_unexpected", "freeze"];
+    pub(crate) const KEYS: &'static [&'static str] = &[
+        "pretrained",
+        "allow_missing",
+        "allow_unexpected",
+        "quantize",
+        "freeze",
+    ];
 
     fn validate(&self) -> Vec<(String, String)> {
         let mut problems = Problems::default();

@@ -17,7 +17,7 @@ use crate::artifacts::{ADAPTERS, TOKENIZER};
 use crate::config::{RunConfig, TaskConfig};
 pub(crate) use complete::complete;
 pub(crate) use fit::{BLANK, Blanks, fits, unsaid};
-pub(crate) use weights::{check, describe, load};
+pub(crate) use weights::{check, describe, load, load_as};
 
 /// A file of weights or a folder, as `model.pretrained` names it.
 #[derive(Clone, Copy, Debug)]

@@ -6,8 +6,8 @@ use burn::module::Module;
 use burn::tensor::Device;
 use fireclay_guard::{LARGEST, text};
 use fireclay_models::{
-    Described, ModelDescription, Pretrainable, PretrainedReport, ResizedRows, Rows,
-    check_pretrained, load_pretrained, load_pretrained_bytes, weights as model_weights,
+    Described, ModelDescription, Pretrainable, PretrainedOptions, PretrainedReport, ResizedRows,
+    Rows, check_pretrained, load_pretrained, load_pretrained_bytes, weights as model_weights,
 };
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -29,16 +29,34 @@ pub(crate) fn load<F: Pretrainable>(
     (start, path): (&StartConfig, &str),
     device: &Device,
 ) -> Result<(F::Model, PretrainedReport), String> {
-    let (weights, options) = (Weights(path), start.allowed());
+    let (model, report) = load_as((config, shape), model, (&start.allowed(), path), device)?;
+    match start.quantize.is_some() && report.packed.is_empty() {
+        true => Err("model.quantize: no layer of this model can be kept so".into()),
+        false => Ok((model, report)),
+    }
+}
+
+/// As [`load`], with whatever is allowed and wanted of the tensors.
+///
+/// # Errors
+///
+/// Why they cannot be used.
+pub(crate) fn load_as<F: Pretrainable>(
+    (config, shape): (&F, &F::Shape),
+    model: F::Model,
+    (options, path): (&PretrainedOptions, &str),
+    device: &Device,
+) -> Result<(F::Model, PretrainedReport), String> {
+    let weights = Weights(path);
     let saved = source::saved_adapters(Path::new(path));
     let loaded = match (weights.adapters(), &saved) {
         (None, None) => {
             let source = StoredWeights::open::<F>(Path::new(path), device)?;
-            load_pretrained(config, shape, model, &source.path, &options)
+            load_pretrained(config, shape, model, &source.path, options)
         }
         (None, Some(saved)) => {
             let bytes = checkpoint::merged::<F>(saved, device)?;
-            load_pretrained_bytes(config, shape, model, bytes, &options)
+            load_pretrained_bytes(config, shape, model, bytes, options)
         }
         (Some(_), _) => {
             source::check_whole(Path::new(path))?;
@@ -46,7 +64,7 @@ pub(crate) fn load<F: Pretrainable>(
             let checked = described.check(config, shape, Path::new(path));
             checked.map_err(|error| error.to_string())?;
             let bytes = merged::<F>(Path::new(path), device)?;
-            load_pretrained_bytes(config, shape, model, bytes, &options)
+            load_pretrained_bytes(config, shape, model, bytes, options)
         }
     };
     let (model, report) = loaded.map_err(|error| error.to_string())?;
@@ -107,7 +125,13 @@ pub(super) fn of_run(run: &Path) -> Described {
 
 /// What the run at this path started from.
 pub(super) fn start_of(run: &Path) -> Result<StartConfig, String> {
-    let known = ["pretrained", "allow_missing", "allow_unexpected"];
+    // The base of adapters is what it was rounded to.
+    let known = [
+        "pretrained",
+        "allow_missing",
+        "allow_unexpected",
+        "quantize",
+    ];
     let mut start = table_of(run, "model")?;
     start.retain(|key, _| known.contains(&key));
     read(run, start)
@@ -148,10 +172,25 @@ pub(crate) fn describe<F: Pretrainable>(
         list("resampled for the size of the images", &report.resized),
         list("starts at random, not in the file", &report.missing),
         list("left out, not in the model", &report.unexpected),
+        in_few_bits(path, report),
+        list(
+            "stays in 32 bits, since its rows are no whole blocks",
+            &report.whole,
+        ),
         unsaid(config, path, &described.unwrap_or_default()),
     ];
     let rows = report.rows.iter().map(|rows| resized(path, rows));
     lines.into_iter().flatten().chain(rows).collect()
+}
+
+/// How many of the weights are kept in few bits.
+fn in_few_bits(path: &str, report: &PretrainedReport) -> Option<String> {
+    let count = report.packed.len();
+    (count > 0).then(|| {
+        format!(
+            "{path}: the weights of {count} linear layers are kept in few bits (model.quantize)"
+        )
+    })
 }
 
 /// What only the configuration says, since neither the file nor one beside it does.

@@ -139,6 +139,7 @@ fn kinds(config: &RunConfig) -> Vec<(&'static str, String)> {
         None => {}
     }
     problems.extend(lora(config));
+    problems.extend(quantize(config));
     problems.extend(context(config));
     problems
 }
@@ -163,6 +164,22 @@ fn lora(config: &RunConfig) -> Option<(&'static str, String)> {
         }
         Some(_) => None,
     }
+}
+
+/// Weights in few bits that would have to be trained, or that no layer multiplies with.
+fn quantize(config: &RunConfig) -> Option<(&'static str, String)> {
+    let section = config.model.section();
+    section.start?.quantize?;
+    let message = match section.name {
+        "llama" | "decoder" if config.lora.is_some() => return None,
+        "llama" | "decoder" => {
+            "needs [lora]: weights in few bits cannot be trained themselves".to_owned()
+        }
+        name => format!(
+            "is for \"llama\" and \"decoder\": no layer of \"{name}\" has weights in few bits"
+        ),
+    };
+    Some(("model.quantize", message))
 }
 
 /// A tokenizer without a text, or the reverse.
@@ -207,6 +224,7 @@ pub(super) fn unread(config: &RunConfig) -> Vec<(&'static str, &'static str)> {
             keys.extend([
                 ("model.allow_missing", reason),
                 ("model.allow_unexpected", reason),
+                ("model.quantize", reason),
             ]);
         }
         Some(_) => {}

@@ -19,6 +19,7 @@ use std::path::Path;
 
 use fireclay_data::arrow::array::RecordBatch;
 use fireclay_data::{ReadOptions, TableFormat};
+use fireclay_models::Quantize;
 
 use crate::answer::{Answers, Meaning};
 use crate::chat::Chat;
@@ -211,6 +212,18 @@ pub trait Run {
     /// predicts tokens.
     fn differentiable(&self) -> Option<&dyn Differentiable> {
         None
+    }
+
+    /// Keeps the weights of a language model in few bits from now on, head and table of tokens included; what there is to
+    /// know of it. It answers faster, and a little differently.
+    ///
+    /// # Errors
+    ///
+    /// If it is no language model, on a device where that would not be faster, or none of its weights can be kept so.
+    fn quantize(&mut self, _quantize: Quantize) -> Result<String, RunError> {
+        Err(RunError::Usage(
+            "--quantize is for language models, whose weights are read for each token".into(),
+        ))
     }
 
     /// The files that hold its model, with adapters merged into the weights.

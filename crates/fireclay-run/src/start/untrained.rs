@@ -4,7 +4,8 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use fireclay_models::{
-    EncoderConfig, Family, ModelDescription, Pretrainable, PretrainedReport, Rows, matches_any,
+    EncoderConfig, Family, Keep, ModelDescription, Pretrainable, PretrainedOptions,
+    PretrainedReport, Rows, is_flex, matches_any,
 };
 
 use super::Described;
@@ -95,8 +96,20 @@ where
     // The seed is of no account: all weights are in the file.
     let config = config.clone();
     let model = config.init(&shape, 0, device);
-    let (model, report) = pretrained::load((&config, &shape), model, (start, base), device)?;
+    let options = PretrainedOptions {
+        keep: kept(device),
+        ..start.allowed()
+    };
+    let (model, report) = pretrained::load_as((&config, &shape), model, (&options, base), device)?;
     Ok(((model, ModelDescription { config, shape }), report))
+}
+
+/// Where products with few bits have loops of their own, matrices stay as they are in the file.
+fn kept(device: &Device) -> Keep {
+    match is_flex(device) {
+        true => Keep::Stored,
+        false => Keep::Whole,
+    }
 }
 
 /// Why the weights are not those of the model that is described, if some of its numbers would be others than the file

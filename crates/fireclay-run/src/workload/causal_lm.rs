@@ -3,10 +3,11 @@
 use std::marker::PhantomData;
 
 use fireclay_data::{Chat, TextData, TokenSplit, Tokenizer};
-use fireclay_models::{LanguageConfig, LanguageModel, LanguageNetwork, LanguageShape};
+use fireclay_models::{LanguageConfig, LanguageModel, LanguageNetwork, LanguageShape, Quantize};
 
 use super::dissected::{dissected, judged, known};
 use super::prelude::*;
+use super::rounded::rounded;
 use super::text::{self, Reads, Texts};
 use crate::artifacts::{LANGUAGE, to_json};
 use crate::breakdown::{Language, Texts as Written, write_texts};
@@ -261,6 +262,10 @@ impl<D: Texts> TextRun<D> {
 }
 
 impl<D: Texts> Run for TextRun<D> {
+    fn quantize(&mut self, quantize: Quantize) -> Result<String, RunError> {
+        rounded(&self.base, &mut self.model.model, quantize)
+    }
+
     fn merged(&self) -> Result<Vec<(&'static str, Vec<u8>)>, RunError> {
         merged(self.base())
     }

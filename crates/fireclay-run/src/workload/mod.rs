@@ -16,6 +16,7 @@ mod preferences;
 mod prelude;
 mod reference;
 mod registry;
+mod rounded;
 mod shared;
 mod shown;
 mod spec;

@@ -41,6 +41,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use clap::{Parser, Subcommand};
+use fireclay_models::Quantize;
 use fireclay_run::config::RunConfig;
 use fireclay_run::{At, Run, RunDevice, load_run, open, open_at};
 use fireclay_train::loader::Share;
@@ -185,13 +186,40 @@ pub struct OpenArgs {
     /// Compute on other hardware than the config names
     #[arg(long, value_name = "NAME")]
     pub backend: Option<String>,
+    /// Round the weights of a language model to fewer bits, which are faster to read and a little different; those of
+    /// a GGUF keep the bits that they have
+    #[arg(long, value_enum, value_name = "BITS")]
+    pub quantize: Option<Bits>,
+}
+
+/// How many bits a weight has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Bits {
+    /// Eight, with a scale for 32 weights
+    Q8,
+    /// Four, quantiles of the normal distribution with a scale for 64 weights
+    Nf4,
+}
+
+impl From<Bits> for Quantize {
+    fn from(bits: Bits) -> Self {
+        match bits {
+            Bits::Q8 => Self::Q8,
+            Bits::Nf4 => Self::Nf4,
+        }
+    }
 }
 
 impl OpenArgs {
     /// Opens a run of this configuration.
     fn open(&self, run: &Path, config: &RunConfig) -> Result<Box<dyn Run>, Failure> {
         let device = device(config, self.backend.as_deref())?;
-        self.weights.open(run, &device.device)
+        let mut run = self.weights.open(run, &device.device)?;
+        if let Some(bits) = self.quantize {
+            let note = run.quantize(bits.into())?;
+            tell!("note: {note}");
+        }
+        Ok(run)
     }
 }
 

@@ -25,8 +25,8 @@ impl Layout {
         }
     }
 
-    /// The numbers of a tensor of this shape in the order of `transformers`.
-    pub fn apply(self, numbers: Vec<f32>, shape: &[usize]) -> Vec<f32> {
+    /// The numbers, or the bytes of rows, of a tensor of this shape in the order of `transformers`.
+    pub fn apply<T: Copy>(self, numbers: Vec<T>, shape: &[usize]) -> Vec<T> {
         let width: usize = shape.iter().skip(1).product();
         let rows = numbers.len().checked_div(width).unwrap_or(0);
         match self {

@@ -10,9 +10,11 @@ use fireclay_gguf::{Gguf, Value as Entry};
 use super::names::Layout;
 use super::{config, described, names};
 use crate::io::hugging_face::HuggingFaceModel;
-use crate::io::pretrained::{Described, PretrainedOptions, load_pretrained};
+use crate::io::pretrained::{Described, Keep, PretrainedOptions, load_pretrained};
+use crate::io::tensors::to_tensors;
+use crate::io::weights::packed;
 use crate::language::{LanguageModel, LanguageNetwork};
-use crate::{Family, ModelDescription};
+use crate::{Family, LanguageConfig, ModelDescription};
 
 fn data(name: &str) -> PathBuf {
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
@@ -20,6 +22,10 @@ fn data(name: &str) -> PathBuf {
 }
 
 fn load(path: &Path) -> LanguageModel {
+    load_keeping(path, Keep::Whole)
+}
+
+fn load_keeping(path: &Path, keep: Keep) -> LanguageModel {
     let found = Described::of(path).expect("described").hugging_face();
     let Some(HuggingFaceModel::Language(ModelDescription { config, shape })) =
         found.expect("known")
@@ -28,7 +34,10 @@ fn load(path: &Path) -> LanguageModel {
     };
     let device = Device::flex();
     let model = config.init(&shape, 0, &device);
-    let options = PretrainedOptions::default();
+    let options = PretrainedOptions {
+        keep,
+        ..PretrainedOptions::default()
+    };
     let (model, report) = load_pretrained(&config, &shape, model, path, &options).expect("it fits");
     assert!(report.missing.is_empty() && report.unexpected.is_empty() && report.rows.is_empty());
     model
@@ -68,6 +77,33 @@ fn logits_and_greedy_tokens_are_those_of_transformers() {
             assert_eq!(json!(best), *next, "{name} after {tokens:?}");
             tokens.push(best);
         }
+    }
+}
+
+/// Blocks that products are known with stand for the same bits as the numbers of the whole tensors.
+#[test]
+fn blocks_stay_as_they_are_in_the_file() {
+    use burn::module::Module;
+
+    let tokens: Vec<i64> = (3..15).collect();
+    for (name, count) in [("llama", 6), ("llama-k", 6)] {
+        let path = data(&format!("{name}.gguf"));
+        let [kept, whole] = [Keep::Stored, Keep::Whole].map(|keep| load_keeping(&path, keep));
+        let known = packed::<LanguageConfig>(&kept);
+        let kinds: Vec<_> = known
+            .iter()
+            .map(|(name, matrix)| (name, matrix.format()))
+            .collect();
+        assert!(known.len() >= count, "{name}: {kinds:?}");
+        let [found, expected] = [&kept, &whole].map(|model| logits(model, &tokens));
+        let off = found
+            .iter()
+            .zip(&expected)
+            .map(|(ours, theirs)| (ours - theirs).abs());
+        let off = off.fold(0.0, f32::max);
+        assert!(off < 2e-5, "{name} is off by {off}");
+        let again = to_tensors(&kept.materialize());
+        assert!(again == to_tensors(&whole), "{name}: other numbers");
     }
 }
 

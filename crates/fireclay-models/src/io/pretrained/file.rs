@@ -4,22 +4,20 @@ mod joined;
 mod shards;
 
 use std::collections::{BTreeMap, HashMap};
-use std::ops::Range;
 use std::path::Path;
-use std::sync::Arc;
 
 use burn::tensor::{DType, TensorData};
 use fireclay_gguf::is_gguf;
+use fireclay_kernels::{Packed, PackedError, Packing};
 use pytorch_reader::{PytorchError, PytorchReader};
-use safetensors::tensor::{Metadata, SafeTensors};
 
-use super::description::LARGEST_HEADER;
+use super::place::{Located, Place, in_memory, is_safetensors, on_disk};
 use super::seems::seems;
 use crate::family::Pretrainable;
 use crate::io::gguf;
 use crate::io::guard::{self, caught};
 use crate::io::tensors::TensorProblem;
-use crate::io::weights::{WeightsError, damaged, float, io_error};
+use crate::io::weights::{WeightsError, float, io_error};
 use joined::join;
 use shards::{is_index, shards};
 
@@ -38,8 +36,7 @@ pub struct Stored {
 }
 
 enum Payload {
-    /// The bytes of a whole safetensors file, and where in it the numbers are.
-    Safetensors(Arc<Vec<u8>>, Range<usize>),
+    Safetensors(Place),
     Pytorch(pytorch_reader::Tensor),
     Gguf(gguf::Part),
     /// Rows one after another.
@@ -67,7 +64,7 @@ impl StoredFile {
 
     /// The tensors of a safetensors file that is in memory.
     pub fn of_bytes(bytes: Vec<u8>) -> Result<Self, WeightsError> {
-        Ok(Self(tensors_of(&Arc::new(bytes))?))
+        Ok(Self(located(in_memory(bytes)?)))
     }
 
     /// What it seems to hold, by the names of its tensors.
@@ -115,10 +112,44 @@ impl StoredFile {
 }
 
 impl Stored {
+    /// How the file keeps a matrix, if that can be multiplied with as it is: blocks, or half precision.
+    pub fn packing(&self) -> Option<Packing> {
+        match &self.source {
+            Payload::Gguf(part) => part.packing(),
+            Payload::Safetensors(_) if self.shape.len() == 2 => match self.dtype? {
+                DType::F16 => Some(Packing::F16),
+                DType::BF16 => Some(Packing::BF16),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The matrix as the file keeps it.
+    ///
+    /// # Panics
+    ///
+    /// If there is no [`packing`](Self::packing).
+    pub fn packed(&self) -> Result<Result<Packed, PackedError>, WeightsError> {
+        if let Payload::Gguf(part) = &self.source {
+            return part.packed().map_err(WeightsError::Damaged);
+        }
+        let packing = self.packing().expect("it has two axes, in half precision");
+        let bytes = self.read()?.as_bytes().to_vec();
+        Ok(Packed::of_bytes(
+            packing,
+            [self.shape[0], self.shape[1]],
+            bytes,
+        ))
+    }
+
     /// Copies the numbers to the host, in the type that the file has.
     pub fn read(&self) -> Result<TensorData, WeightsError> {
         let bytes = match &self.source {
-            Payload::Safetensors(bytes, range) => bytes[range.clone()].to_vec(),
+            Payload::Safetensors(place) => {
+                let cut = |error| WeightsError::Damaged(format!("{}: {error}", self.name));
+                place.read().map_err(cut)?
+            }
             Payload::Pytorch(tensor) => caught(|| tensor.read().map_err(|error| error.to_string()))
                 .flatten()
                 .map_err(WeightsError::Damaged)?,
@@ -150,7 +181,7 @@ fn single(path: &Path) -> Result<Vec<Stored>, WeightsError> {
         return Err(WeightsError::Damaged(format!("it is {what}")));
     }
     match is_safetensors(path)? {
-        true => safetensors(path),
+        true => Ok(located(on_disk(path)?)),
         false => caught(|| pytorch(path)).unwrap_or_else(|message| {
             Err(WeightsError::Damaged(format!(
                 "its reader gave up: {message}"
@@ -192,75 +223,17 @@ fn other_format(path: &Path) -> Option<&'static str> {
     known.map(|(_, what)| *what)
 }
 
-/// A safetensors file begins with the length of its header, then the header, which is JSON. Where
-/// the name says so the file is read as one, so that the message fits when it is damaged.
-fn is_safetensors(path: &Path) -> Result<bool, WeightsError> {
-    use std::io::Read;
-
-    let mut start = Vec::new();
-    let file = guard::open(path).map_err(|source| io_error(path, source))?;
-    let length = file
-        .metadata()
-        .map_err(|source| io_error(path, source))?
-        .len();
-    file.take(9)
-        .read_to_end(&mut start)
-        .map_err(|source| io_error(path, source))?;
-    let named = path
-        .extension()
-        .is_some_and(|extension| extension.eq_ignore_ascii_case("safetensors"));
-    let looks = match (start.first_chunk::<8>(), start.get(8)) {
-        (Some(header), Some(b'{')) => u64::from_le_bytes(*header) < length,
-        _ => false,
+/// The tensors of a safetensors file.
+fn located(tensors: Vec<Located>) -> Vec<Stored> {
+    let stored = |tensor: Located| Stored {
+        name: tensor.name,
+        shape: tensor.shape,
+        dtype: float(tensor.dtype),
+        type_name: format!("{:?}", tensor.dtype),
+        renamed: false,
+        source: Payload::Safetensors(tensor.place),
     };
-    Ok(named || looks)
-}
-
-fn safetensors(path: &Path) -> Result<Vec<Stored>, WeightsError> {
-    let bytes = read_described(path).map_err(|source| io_error(path, source))?;
-    tensors_of(&Arc::new(bytes))
-}
-
-/// The bytes of a file as far as its header describes them, and one more if there is one, so that a file that is
-/// longer is found out and not read.
-fn read_described(path: &Path) -> std::io::Result<Vec<u8>> {
-    use std::io::Read;
-
-    let mut file = guard::open(path)?;
-    let length = file.metadata()?.len();
-    let mut bytes = Vec::new();
-    file.by_ref().take(8).read_to_end(&mut bytes)?;
-    let header = bytes
-        .first_chunk()
-        .map_or(0, |start| u64::from_le_bytes(*start));
-    if header > length.min(LARGEST_HEADER) {
-        return Ok(bytes);
-    }
-    file.by_ref().take(header).read_to_end(&mut bytes)?;
-    let described = serde_json::from_slice::<Metadata>(bytes.get(8..).unwrap_or_default());
-    let most = described
-        .map_or(0, |header| header.data_len() as u64)
-        .saturating_add(1);
-    bytes.reserve_exact(most.min(length) as usize);
-    file.take(most).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-fn tensors_of(bytes: &Arc<Vec<u8>>) -> Result<Vec<Stored>, WeightsError> {
-    let file = SafeTensors::deserialize(bytes).map_err(damaged)?;
-    let mut tensors = Vec::new();
-    for (name, view) in file.iter() {
-        let start = view.data().as_ptr().addr() - bytes.as_ptr().addr();
-        tensors.push(Stored {
-            name: name.to_string(),
-            shape: view.shape().to_vec(),
-            dtype: float(view.dtype()),
-            type_name: format!("{:?}", view.dtype()),
-            renamed: false,
-            source: Payload::Safetensors(bytes.clone(), start..start + view.data().len()),
-        });
-    }
-    Ok(tensors)
+    tensors.into_iter().map(stored).collect()
 }
 
 fn gguf_tensors(path: &Path) -> Result<Vec<Stored>, WeightsError> {

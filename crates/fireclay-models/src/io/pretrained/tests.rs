@@ -41,6 +41,7 @@ fn allow(missing: &[&str], unexpected: &[&str]) -> PretrainedOptions {
     PretrainedOptions {
         allow_missing: owned(missing),
         allow_unexpected: owned(unexpected),
+        ..PretrainedOptions::default()
     }
 }
 

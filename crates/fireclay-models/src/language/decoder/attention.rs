@@ -11,6 +11,7 @@ use crate::layers::causal::{LayerCache, Seen};
 use crate::layers::linear::{self, Linear};
 use crate::layers::norm::Norm;
 use crate::layers::tokens::STD;
+use crate::layers::weight::Weight;
 
 /// The layers that a family does not have are absent.
 #[derive(Module, Debug)]
@@ -86,6 +87,18 @@ impl Attention {
             sizes: Sizes::new(parts),
             own,
         }
+    }
+
+    /// Those of its linear layers.
+    pub fn weights(&mut self) -> Vec<&mut Weight> {
+        let made = [
+            &mut self.q_proj,
+            &mut self.k_proj,
+            &mut self.v_proj,
+            &mut self.qkv_proj,
+        ];
+        let layers = made.into_iter().flatten().chain([&mut self.o_proj]);
+        layers.map(|layer| &mut layer.weight).collect()
     }
 
     pub fn forward(&self, x: Tensor<3>, turns: &Turns, cache: &mut LayerCache) -> Tensor<3> {

@@ -11,6 +11,7 @@ use super::parts::{BlockParts, Parts, Residual};
 use crate::init::Init;
 use crate::layers::causal::LayerCache;
 use crate::layers::norm::Norm;
+use crate::layers::weight::Weight;
 
 /// Attention and MLP, each added to what it reads.
 #[derive(Module, Debug)]
@@ -60,6 +61,14 @@ impl Block {
         }
         let x = x + attended;
         x.clone() + branch(x, mlp, |x| self.transform(x))
+    }
+
+    /// Those of its linear layers.
+    pub fn weights(&mut self) -> Vec<&mut Weight> {
+        let attention = self.self_attn.weights();
+        let mlp = self.mlp.iter_mut().flat_map(Mlp::weights);
+        let experts = self.moe.iter_mut().flat_map(Mixture::weights);
+        attention.into_iter().chain(mlp).chain(experts).collect()
     }
 
     /// The MLP, or experts.

@@ -16,6 +16,7 @@ use crate::hugging_face::HuggingFaceClass;
 use crate::init::Init;
 use crate::layers::activation::Activation;
 use crate::layers::norm::NormStyle;
+use crate::layers::weight::Weight;
 use crate::shape::LanguageShape;
 
 /// A decoder of one of the families of open language models. `pretrained` gives all of it.
@@ -116,6 +117,10 @@ impl Architecture for DecoderConfig {
 
     fn torch_name(&self, path: String) -> String {
         self.family.torch_name(path)
+    }
+
+    fn weights(model: &mut Decoder) -> Vec<&mut Weight> {
+        model.weights()
     }
 
     fn hugging_face_class() -> Option<HuggingFaceClass<Self, LanguageShape>> {

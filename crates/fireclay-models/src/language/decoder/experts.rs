@@ -11,6 +11,7 @@ use super::parts::{Experts, Parts};
 use crate::init::Init;
 use crate::layers::linear::{self, Linear};
 use crate::layers::tokens::STD;
+use crate::layers::weight::Weight;
 
 /// MLPs, of which a router chooses some for each token.
 #[derive(Module, Debug)]
@@ -29,6 +30,11 @@ impl Mixture {
             experts: (0..sizes.count).map(|_| Mlp::new(parts, init)).collect(),
             sizes,
         }
+    }
+
+    /// Those of the experts. The router, which is small and decides, stays whole.
+    pub fn weights(&mut self) -> Vec<&mut Weight> {
+        self.experts.iter_mut().flat_map(Mlp::weights).collect()
     }
 
     /// Every expert computes all tokens, and those that are not chosen count nothing: which are

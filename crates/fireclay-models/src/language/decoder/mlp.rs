@@ -8,6 +8,7 @@ use crate::init::Init;
 use crate::layers::activation::Activation;
 use crate::layers::linear::{self, Linear};
 use crate::layers::tokens::STD;
+use crate::layers::weight::Weight;
 
 /// Gated (Shazeer 2020, *GLU Variants Improve Transformer*, section 2,
 /// [arXiv:2002.05202](https://arxiv.org/abs/2002.05202)) or plain; the layers that it does not have
@@ -38,6 +39,18 @@ impl Mlp {
             down_proj: linear::normal(mlp_width, width, STD, bias, init),
             activation: parts.activation,
         }
+    }
+
+    /// Those of its linear layers.
+    pub fn weights(&mut self) -> Vec<&mut Weight> {
+        let inner = [
+            &mut self.gate_proj,
+            &mut self.up_proj,
+            &mut self.gate_up_proj,
+        ];
+        let inner = inner.into_iter().flatten();
+        let layers = inner.chain([&mut self.down_proj]);
+        layers.map(|layer| &mut layer.weight).collect()
     }
 
     pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {

@@ -12,6 +12,7 @@ use crate::hugging_face::HuggingFaceClass;
 use crate::init::Init;
 use crate::language::decoder::{DecoderConfig, Parts, RopeScaling};
 use crate::layers::sizes::Sizes;
+use crate::layers::weight::Weight;
 use crate::limits::{check, check_positive};
 use crate::shape::LanguageShape;
 
@@ -83,6 +84,10 @@ impl Architecture for LlamaConfig {
 
     fn init(&self, shape: &LanguageShape, seed: u64, device: &Device) -> Llama {
         Llama::new(self.parts(), shape.vocabulary, Init::new(seed, device))
+    }
+
+    fn weights(model: &mut Llama) -> Vec<&mut Weight> {
+        model.weights()
     }
 
     fn hugging_face_class() -> Option<HuggingFaceClass<Self, LanguageShape>> {

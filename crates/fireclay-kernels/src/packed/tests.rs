@@ -1,0 +1,152 @@
+use burn::tensor::{Device, FloatDType};
+
+use super::nf4::tests::{COUNT, numbers};
+use super::*;
+use crate::each_row_alone;
+use crate::test::{check_own, close, same_on_any_threads, wave};
+
+const FORMATS: [Packing; 11] = [
+    Packing::Nf4,
+    Packing::Q8_0,
+    Packing::Q4_0,
+    Packing::Q4_1,
+    Packing::Q5_0,
+    Packing::Q5_1,
+    Packing::Q4K,
+    Packing::Q5K,
+    Packing::F16,
+    Packing::BF16,
+    Packing::Q6K,
+];
+
+/// Some matrix: of what is not rounded to here, blocks of any bytes with scales that are finite.
+fn matrix(format: Packing, shape: [usize; 2]) -> Packed {
+    if [Packing::Nf4, Packing::Q8_0].contains(&format) {
+        let data = wave(shape, 0.1, 7);
+        let numbers: Vec<f32> = data.iter().collect();
+        return Packed::round(format, shape, &numbers).expect("it takes these rows");
+    }
+    let bytes = (0..format.bytes(shape)).map(|at| (at * at * 31 + at * 7) as u8 & 0xbf);
+    Packed::of_bytes(format, shape, bytes.collect()).expect("as many bytes")
+}
+
+#[test]
+fn products_are_those_of_the_dense_matrix() {
+    for format in FORMATS {
+        for [count, outputs, inputs] in [[1, 3, 256], [8, 70, 512], [40, 300, 256]] {
+            let weight = matrix(format, [outputs, inputs]);
+            let dense = weight.dense(&Device::flex()).into_data();
+            let size = dense
+                .iter::<f32>()
+                .fold(0.0, |most: f32, x| most.max(x.abs()));
+            let x = wave([count, inputs], 1.0 / size, 1);
+            let plain = |x: Tensor<2>| {
+                let dense = weight.dense(&x.device());
+                x.matmul(dense)
+            };
+            let packed = |[x]: [Tensor<2>; 1]| linear_packed(x, &weight);
+            check_own([x], packed, |[x]| plain(x), 1e-5);
+        }
+    }
+}
+
+#[test]
+fn a_row_alone_has_the_bits_that_it_has_in_company() {
+    for format in FORMATS {
+        let weight = matrix(format, [300, 256]);
+        let x = Tensor::<2>::from_data(wave([20, 256], 1.0, 0), &Device::flex());
+        let all = each_row_alone(|| linear_packed(x.clone(), &weight));
+        for count in [1, 2, 9] {
+            let some = each_row_alone(|| linear_packed(x.clone().narrow(0, 3, count), &weight));
+            let same = all.clone().narrow(0, 3, count);
+            assert_eq!(some.into_data(), same.into_data(), "{count} rows");
+        }
+        same_on_any_threads(|| {
+            let one = linear_packed(x.clone().narrow(0, 0, 1), &weight);
+            [one, linear_packed(x.clone(), &weight)].map(Tensor::into_data)
+        });
+    }
+}
+
+#[test]
+fn half_precision_is_given_back() {
+    let weight = matrix(Packing::Q8_0, [40, 64]);
+    let x = Tensor::<3>::from_data(wave([2, 3, 64], 1.0, 0), &Device::flex());
+    let single = linear_packed(x.clone(), &weight);
+    let half = linear_packed(x.cast(FloatDType::F16), &weight);
+    assert_eq!(half.dtype(), FloatDType::F16.into());
+    close(half.into_data(), &single.into_data(), 2e-3);
+}
+
+#[test]
+fn rows_of_a_table_are_looked_up() {
+    for format in FORMATS {
+        let table = matrix(format, [5, 256]);
+        let device = Device::flex();
+        let indices = Tensor::<2, Int>::from_data([[4, 0, 2], [2, 2, 1]], &device);
+        let dense = table.dense(&device).transpose();
+        let expected = burn::tensor::module::embedding(dense, indices.clone());
+        let found = embedding_packed(&table, indices);
+        assert_eq!(found.into_data(), expected.into_data());
+    }
+}
+
+#[test]
+#[should_panic(expected = "index 5 of a table of 5 rows")]
+fn an_index_without_a_row_is_refused() {
+    let indices = Tensor::<2, Int>::from_data([[5]], &Device::flex());
+    embedding_packed(&matrix(Packing::Q8_0, [5, 32]), indices);
+}
+
+/// Halves of the distances between neighbours, of numbers of their own block.
+#[test]
+fn rounding_errs_by_no_more_than_the_format_allows() {
+    let all = numbers();
+    for (format, share) in [(Packing::Q8_0, 0.5 / 127.0 + 1e-3), (Packing::Nf4, 0.18)] {
+        let packed = Packed::round(format, [COUNT / 64, 64], &all).unwrap();
+        let dense = packed.dense(&Device::flex()).transpose().into_data();
+        let found: Vec<f32> = dense.iter().collect();
+        for (block, (found, all)) in found.chunks(32).zip(all.chunks(32)).enumerate() {
+            let whole = &numbers()[block / 2 * 64..][..64];
+            let most = whole.iter().fold(0.0, |most: f32, x| most.max(x.abs()));
+            for (found, x) in found.iter().zip(all) {
+                assert!(
+                    (found - x).abs() <= share * most,
+                    "{found}, not {x}, below {most}"
+                );
+            }
+        }
+        assert_eq!(packed.to_bytes().len(), format.bytes([COUNT / 64, 64]));
+    }
+}
+
+#[test]
+fn half_precision_is_read_as_it_is() {
+    for bits in 0..=u16::MAX {
+        let (found, expected) = (
+            blocks::half(bits.to_le_bytes()),
+            burn::tensor::f16::from_bits(bits),
+        );
+        match expected.is_finite() {
+            true => assert_eq!(found.to_bits(), expected.to_f32().to_bits(), "{bits:x}"),
+            false => assert!(found.is_nan(), "{bits:x}"),
+        }
+    }
+}
+
+#[test]
+fn what_is_no_matrix_is_refused() {
+    let rows = Packed::round(Packing::Q8_0, [1, 33], &[0.0; 33]);
+    let expected = "rows of 33 numbers are no whole blocks of 32";
+    assert_eq!(rows.unwrap_err().to_string(), expected);
+    let short = Packed::of_bytes(Packing::Q4_0, [2, 32], vec![0; 35]);
+    let expected = "there are 35 bytes, and the matrix has 36";
+    assert_eq!(short.unwrap_err().to_string(), expected);
+    let infinite = Packed::of_bytes(Packing::Q4_0, [1, 32], vec![0x7c; 18]);
+    assert_eq!(infinite.unwrap_err(), PackedError::NotFinite);
+    let infinite = Packed::round(Packing::Nf4, [1, 1], &[f32::NAN]);
+    assert_eq!(infinite.unwrap_err(), PackedError::NotFinite);
+    // Beyond the range of half precision, which the scale has.
+    let large = Packed::round(Packing::Q8_0, [1, 32], &[1e8; 32]);
+    assert_eq!(large.unwrap_err(), PackedError::NotFinite);
+}
