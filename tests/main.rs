@@ -34,6 +34,7 @@ mod power;
 mod precision;
 mod predicting;
 mod pretrained;
+mod questions;
 mod reports;
 mod resume;
 mod runs;

@@ -7,7 +7,7 @@ pub mod llama;
 pub(crate) mod tests;
 
 use burn::tensor::{Int, Tensor};
-use fireclay_kernels::{each_row_alone, is_flex};
+use fireclay_kernels::{each_row_alone, is_flex, linear, widely};
 
 use crate::family::{Architecture, Layered, registry};
 use crate::layers::causal::{KeyValueCache, Positions, ReadText};
@@ -22,14 +22,61 @@ registry! {
     }
 
     impl LanguageNetwork for LanguageModel {
-        fn logits(&self, tokens: Tensor<2, Int>, positions: &Positions, cache: &mut KeyValueCache) -> Tensor<3>;
+        fn hidden(&self, tokens: Tensor<2, Int>, positions: &Positions, cache: &mut KeyValueCache) -> Tensor<3>;
+        fn head(&self) -> Head;
         fn empty_cache(&self) -> KeyValueCache;
         fn context_length(&self) -> usize;
     }
 }
 
+/// The last layer of a model that predicts the next token, which has no bias.
+#[derive(Clone, Debug)]
+pub struct Head {
+    /// `[width, vocabulary]`; a transposed view where it is the embedding of the tokens.
+    pub weight: Tensor<2>,
+    /// What logits are held below, by the hyperbolic tangent (Gemma Team 2024, *Gemma 2*,
+    /// [arXiv:2408.00118](https://arxiv.org/abs/2408.00118), section 2).
+    pub cap: Option<f64>,
+}
+
+impl Head {
+    /// # Shapes
+    ///
+    /// - `hidden`: `[.., width]`
+    /// - result: `[.., vocabulary]`
+    pub fn logits<const D: usize>(&self, hidden: Tensor<D>) -> Tensor<D> {
+        let logits = linear(hidden, self.weight.clone(), None);
+        match self.cap {
+            Some(cap) => widely(logits, |logits| (logits / cap).tanh() * cap),
+            None => logits,
+        }
+    }
+}
+
 /// What a model that predicts the next token computes.
 pub trait LanguageNetwork {
+    /// What the head makes logits of, for each token at these positions, which `cache` takes up.
+    ///
+    /// # Shapes
+    ///
+    /// - `tokens`: `[batch, new]`
+    /// - result: `[batch, new, width]`
+    fn hidden(
+        &self,
+        tokens: Tensor<2, Int>,
+        positions: &Positions,
+        cache: &mut KeyValueCache,
+    ) -> Tensor<3>;
+
+    /// What makes logits of that.
+    fn head(&self) -> Head;
+
+    /// A cache of no tokens.
+    fn empty_cache(&self) -> KeyValueCache;
+
+    /// Tokens that the model reads, at most.
+    fn context_length(&self) -> usize;
+
     /// The logits of the token after each token at these positions, which `cache` takes up.
     ///
     /// # Shapes
@@ -41,13 +88,10 @@ pub trait LanguageNetwork {
         tokens: Tensor<2, Int>,
         positions: &Positions,
         cache: &mut KeyValueCache,
-    ) -> Tensor<3>;
-
-    /// A cache of no tokens.
-    fn empty_cache(&self) -> KeyValueCache;
-
-    /// Tokens that the model reads, at most.
-    fn context_length(&self) -> usize;
+    ) -> Tensor<3> {
+        let hidden = self.hidden(tokens, positions, cache);
+        self.head().logits(hidden)
+    }
 
     /// The logits of the token after each token, given it and those before it.
     ///
@@ -82,6 +126,34 @@ pub trait LanguageNetwork {
         let [_, new] = tokens.dims();
         let positions = Positions::after(cache.len(), new, &tokens.device());
         self.logits(tokens, &positions, cache)
+    }
+
+    /// What the head makes the logits of [`forward_cached`](Self::forward_cached) of, for who wants few of them.
+    ///
+    /// # Shapes
+    ///
+    /// - `tokens`: `[batch, new]`; with those in the cache no longer than the context
+    /// - result: `[batch, new, width]`
+    fn hidden_cached(&self, tokens: Tensor<2, Int>, cache: &mut KeyValueCache) -> Tensor<3> {
+        let [_, new] = tokens.dims();
+        let positions = Positions::after(cache.len(), new, &tokens.device());
+        self.hidden(tokens, &positions, cache)
+    }
+
+    /// What the head makes the logits of [`forward`](Self::forward) of, or of [`forward_packed`](Self::forward_packed)
+    /// where rows are of documents.
+    ///
+    /// # Shapes
+    ///
+    /// - `tokens`: `[batch, time]`, no longer than the context
+    /// - `starts`: where in its row the document of each token starts, `[batch, time]`
+    /// - result: `[batch, time, width]`
+    fn hidden_of(&self, tokens: Tensor<2, Int>, starts: Option<Tensor<2, Int>>) -> Tensor<3> {
+        let positions = match starts {
+            Some(starts) => Positions::of_documents(starts),
+            None => Positions::after(0, tokens.dims()[1], &tokens.device()),
+        };
+        self.hidden(tokens, &positions, &mut self.empty_cache())
     }
 
     /// As [`forward_cached`](Self::forward_cached) for the next token of each of several texts, in one pass. The

@@ -20,14 +20,13 @@ mod words;
 use burn::module::Module;
 use burn::nn::Embedding;
 use burn::tensor::{Bool, Int, Tensor};
-use fireclay_kernels::widely;
 
 use crate::init::Init;
-use crate::language::LanguageNetwork;
+use crate::language::{Head, LanguageNetwork};
 use crate::layers::causal::{KeyValueCache, Positions};
 use crate::layers::linear::{self, Linear};
 use crate::layers::norm::Norm;
-use crate::layers::tokens::{STD, embedding, look_up, tied_head};
+use crate::layers::tokens::{STD, embedding, look_up, tied_weight};
 use block::Block;
 pub use config::DecoderConfig;
 pub use families::DecoderFamily;
@@ -68,20 +67,22 @@ impl Decoder {
 }
 
 impl LanguageNetwork for Decoder {
-    fn logits(
+    fn hidden(
         &self,
         tokens: Tensor<2, Int>,
         positions: &Positions,
         cache: &mut KeyValueCache,
     ) -> Tensor<3> {
-        let x = self.model.forward(tokens, positions, cache); // [batch, new, width]
-        let logits = match &self.lm_head {
-            Some(head) => head.forward(x),
-            None => tied_head(x, &self.model.embed_tokens),
-        };
-        match self.model.parts.logit_cap {
-            Some(cap) => widely(logits, |logits| (logits / cap).tanh() * cap),
-            None => logits,
+        self.model.forward(tokens, positions, cache)
+    }
+
+    fn head(&self) -> Head {
+        Head {
+            weight: match &self.lm_head {
+                Some(head) => head.weight.val(),
+                None => tied_weight(&self.model.embed_tokens),
+            },
+            cap: self.model.parts.logit_cap,
         }
     }
 
