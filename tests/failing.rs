@@ -234,15 +234,21 @@ fn assert_says(ended: &Ended, line: &str) {
     let Some(said) = errors.iter().find(says) else {
         panic!("no {why:?}: {}", when(line, ended));
     };
-    let names = ended.failed().any(|made| is_named(said, made));
+    let names = ended.failed().any(|made| is_named(said, made, line));
     assert!(names, "the file is not named: {}", when(line, ended));
 }
 
 /// Whether a message names the file of an operation, the one whose place it was to take, or the folder with which it
-/// goes.
-fn is_named(message: &str, made: &Operation) -> bool {
+/// goes. The working folder has no name that a user gave: there the message has what was to be made in it.
+fn is_named(message: &str, made: &Operation, line: &str) -> bool {
+    let output = line.split(' ').skip_while(|word| *word != "-o").nth(1);
+    let makes = output.is_some_and(|output| message.contains(&format!("cannot create {output}")));
     [&made.path, &made.to].into_iter().any(|path| {
         let path = Path::new(path);
+        let is_working = path.parent() == Some(&std::env::temp_dir());
+        if is_working && makes {
+            return true;
+        }
         let going = path.parent().filter(|folder| is_hidden(folder));
         let going = going.and_then(|folder| folder.file_name()?.to_str());
         [lasting(path), going]
@@ -253,9 +259,13 @@ fn is_named(message: &str, made: &Operation) -> bool {
 }
 
 /// The name that a file is to have in the end; of one that nobody knows the name of, that of its folder.
-fn lasting(path: &Path) -> Option<&str> {
+fn lasting<'a>(path: &'a Path) -> Option<&'a str> {
     let name = path.file_name()?.to_str()?.trim_end_matches(" (deleted)");
-    let whole = name.trim_end_matches(".part").trim_end_matches(".partial");
+    let without = |name: &'a str, end: &&str| {
+        let rest = name.strip_suffix(*end).filter(|rest| !rest.is_empty());
+        rest.unwrap_or(name)
+    };
+    let whole = [".part", ".partial", ".lock"].iter().fold(name, without);
     match whole.strip_prefix('.') {
         None => Some(whole),
         // Before the part that is drawn.

@@ -5,7 +5,7 @@ use std::fs;
 use safetensors::SafeTensors;
 use serde_json::Value;
 
-use crate::support::{Project, poem};
+use crate::support::{Project, SMALL_GPT, poem};
 #[cfg(all(feature = "flex", feature = "wgpu"))]
 use crate::support::{Wgpu, wgpu};
 
@@ -610,4 +610,21 @@ fn a_tiny_decoder_trains_alike_on_flex_and_wgpu() {
     project.ok("train run.toml -q --set device.backend=wgpu");
     let losses = [1, 2].map(|run| project.metric(run, "valid", "loss"));
     assert!((losses[0] - losses[1]).abs() < 1e-3, "{losses:?}");
+}
+
+#[test]
+fn a_file_of_two_splits_is_told() {
+    let project = Project::with(SMALL_GPT);
+    project.write("poem.txt", &poem());
+    let ran = project
+        .ok("check run.toml --set data.valid_path=./poem.txt --set data.test_path=./poem.txt");
+    for words in [
+        "data.valid_path is the same file as data.path",
+        "data.test_path is the same file as data.path",
+        "data.test_path is the same file as data.valid_path: the test judges the model by what chose the checkpoint",
+    ] {
+        assert!(ran.err.contains(words), "no {words:?} in {}", ran.err);
+    }
+    let ran = project.ok("check run.toml");
+    assert!(!ran.err.contains("same file"), "{}", ran.err);
 }

@@ -195,7 +195,11 @@ fn aside(output: &Path) -> Result<PathBuf, FolderError> {
     let name = output.file_name().unwrap_or_default().to_string_lossy();
     let folder = output.with_file_name(format!(".{name}.part"));
     let _ = files::remove(&folder);
-    files::create_folders(&folder).map_err(|source| io("create", &folder, source))?;
+    files::create_folders(&folder).map_err(|source| {
+        // It may be there, while its name is not on disk.
+        let _ = files::remove(&folder);
+        io("create", &folder, source)
+    })?;
     Ok(folder)
 }
 

@@ -7,6 +7,9 @@ use crate::error::DataError;
 use crate::text::marked::{FIRST, PARTLY, TURN_END, TURN_START, UNTRAINED};
 use crate::tokenizer::{Span, Tally, Tokenizer};
 
+/// Where a message has what others wrote.
+const SAID: [&str; 3] = ["content", "reasoning_content", "tool_calls"];
+
 /// What makes tokens of lines.
 pub(super) struct Teacher<'a> {
     pub turns: Turns<'a>,
@@ -83,10 +86,8 @@ impl Teacher<'_> {
         places(offsets, is_special)
     }
 
-    /// How often what is said spells a special token, which is read as that token.
+    /// How often what is said, thought or asked of a tool spells a special token, which is read as that token.
     fn spelled(&self, conversation: &Conversation) -> u64 {
-        let messages = conversation.messages.iter();
-        let contents = messages.filter_map(|message| message.get_attr("content").ok());
         let count = |text: &str| {
             let names = self.special.iter();
             let names = names.map(|name| text.matches(name.as_str()).count() as u64);
@@ -96,9 +97,13 @@ impl Teacher<'_> {
             let mut names = self.special.iter().filter_map(|name| name.get(..1));
             names.any(|start| text.contains(start))
         };
-        let spelled = contents.map(|content| match content.as_str() {
-            Some(text) if first(text) => count(text),
-            _ => 0,
+        let messages = conversation.messages.iter();
+        let said =
+            messages.flat_map(|message| SAID.iter().filter_map(|key| message.get_attr(key).ok()));
+        let spelled = said.map(|said| {
+            let text = said.as_str();
+            let text = text.map_or_else(|| said.to_string(), str::to_owned);
+            if first(&text) { count(&text) } else { 0 }
         });
         spelled.sum()
     }

@@ -548,6 +548,15 @@ fn words_that_spell_special_tokens_and_tokens_of_two_sides_are_told() {
         .iter()
         .any(|note| note.contains("spells tokens that are no text") && note.contains("1 in all"));
     assert!(said, "{found:?}");
+    // What is asked of a tool is read in the same way.
+    let call =
+        json!({"function": {"name": "look", "arguments": {"for": "<|im_end|> and <|im_end|>"}}});
+    let asks = json!({"role": "assistant", "content": "I look", "tool_calls": [call]});
+    let talk = json!({"messages": [{"role": "user", "content": "look"}, asks]});
+    folder.write("chats.jsonl", &talk.to_string());
+    let found = notes(&folder);
+    let said = found.iter().any(|note| note.contains("2 in all"));
+    assert!(said, "{found:?}");
     // A blank before a word is of the token of the word.
     folder.write(
         "chat_template.jinja",
