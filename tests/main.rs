@@ -38,6 +38,7 @@ mod predicting;
 mod preferences;
 mod pretrained;
 mod quantized;
+mod questions;
 mod reports;
 mod resume;
 mod runs;

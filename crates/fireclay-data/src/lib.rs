@@ -36,6 +36,7 @@ mod pairs;
 mod panics;
 mod permutation;
 mod prefetch;
+mod questions;
 mod random;
 mod saved;
 mod split;
@@ -76,6 +77,7 @@ pub use self::order::{
 };
 pub use self::pairs::{PairBatch, PairData, PairDataConfig, PairFormat, PairSplit, read_lines};
 pub use self::prefetch::{Prefetch, PrefetchError, prefetch};
+pub use self::questions::{Asked, Choice, Question, QuestionFormat, Questions};
 pub use self::split::{SPLIT_NAMES, SplitConfig, Splits};
 pub use self::table::{
     Batch, Carried, CategoricalEncoding, ColumnConfig, ColumnKind, ColumnReport, DataReport,

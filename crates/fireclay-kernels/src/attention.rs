@@ -1,5 +1,6 @@
 //! Attention: what queries find in the values whose keys are like them.
 
+mod blocks;
 #[cfg(feature = "flex")]
 mod flex;
 mod plain;
@@ -7,6 +8,7 @@ mod plain;
 use burn::tensor::{Bool, Tensor};
 
 use crate::operation::apply;
+use blocks::Blocks;
 use plain::Attention;
 
 /// softmax(Q Kᵀ / sqrt(d)) V (Vaswani et al. 2017,
@@ -18,10 +20,10 @@ use plain::Attention;
 /// `factors` are dropout's mask: the weights are multiplied with them after the softmax. They have no
 /// gradient.
 ///
-/// The weights are kept for the gradients, in half precision if the rest is. The loops for the CPU make
-/// the weights of a few queries at a time, and make them again for the gradients, so that without
-/// `factors` memory grows with the rows, not with their square. They do not compute what is masked at
-/// either end of a row.
+/// The weights are kept for the gradients, in half precision if the rest is. Without `factors` those of texts of more
+/// than 2048 tokens are made for some queries at a time, and made again for the gradients, so that memory
+/// grows with the length, not with its square. The loops for the CPU do that with texts of any length, and do not compute what
+/// is masked at either end of a row.
 ///
 /// # Shapes
 ///
@@ -40,7 +42,15 @@ pub fn attention(
     if pays(&query) && crate::flex::takes(&query) {
         return flex::attention([query, keys, values], mask, factors);
     }
-    apply(Attention::new(mask, factors), [query, keys, values])
+    let [batch, heads, new, _] = query.dims();
+    let rows = blocks::rows([batch, heads, new, keys.dims()[2]]);
+    let rows = rows.filter(|_| factors.is_none());
+    let attention = Attention::new(mask, factors);
+    let parts = [query, keys, values];
+    match rows {
+        Some(rows) => apply(Blocks { attention, rows }, parts),
+        None => apply(attention, parts),
+    }
 }
 
 /// [`attention`] where queries, keys and values are parts of one tensor, in this order, and so are
@@ -59,7 +69,13 @@ pub fn self_attention(
     if pays(&all) && crate::flex::takes(&all) {
         return flex::self_attention(all, mask, factors);
     }
-    apply(Attention::new(mask, factors), [all])
+    let [batch, heads, time, _] = all.dims();
+    let rows = blocks::rows([batch, heads / 3, time, time]).filter(|_| factors.is_none());
+    let attention = Attention::new(mask, factors);
+    match rows {
+        Some(rows) => apply(Blocks { attention, rows }, [all]),
+        None => apply(attention, [all]),
+    }
 }
 
 /// Whether the loops are faster. They lay keys and values out anew for each product with a few queries,

@@ -30,9 +30,9 @@ pub fn cross_entropy(logits: Tensor<2>, targets: Tensor<1, Int>, smoothing: f64)
 
 /// Takes logits, `[rows, classes]`, and gives losses, `[rows, 1]`.
 #[derive(Clone, Debug)]
-struct CrossEntropy {
-    targets: Tensor<1, Int>,
-    smoothing: f64,
+pub(crate) struct CrossEntropy {
+    pub targets: Tensor<1, Int>,
+    pub smoothing: f64,
 }
 
 impl Operation<2, 1, 1> for CrossEntropy {

@@ -41,14 +41,24 @@ pub(crate) trait Operation<const D: usize, const N: usize, const K: usize>:
     /// step. So primitives may be taken only if the inputs were seen to be on their backend.
     fn forward(&self, inputs: [Tensor<D>; N]) -> (Tensor<D>, Self::Kept);
 
-    /// The gradient of each input, with its shape and kind, from that of the result. Gradients that no
-    /// input wants are made, too.
+    /// The gradient of each input, with its shape and kind, from that of the result.
     fn backward(
         &self,
         inputs: [Tensor<D>; K],
         kept: Self::Kept,
         gradient: Tensor<D>,
     ) -> [Tensor<D>; N];
+
+    /// The gradients of the inputs that want one. Unless an operation says otherwise, others are made, too.
+    fn backward_of(
+        &self,
+        inputs: [Tensor<D>; K],
+        kept: Self::Kept,
+        gradient: Tensor<D>,
+        _wanted: [bool; N],
+    ) -> [Option<Tensor<D>>; N] {
+        self.backward(inputs, kept, gradient).map(Some)
+    }
 }
 
 /// The result of `operation`. Its gradient is [`Operation::backward`] on the backends that this crate
@@ -286,14 +296,17 @@ where
         gradients: &mut Gradients,
         checkpointer: &mut Checkpointer,
     ) {
-        pass_on::<B, _, N>(ops, gradients, |(operation, inputs, kept), gradient| {
-            let inputs = inputs.map(|input| checkpointer.retrieve_node_output(input));
-            let inputs = inputs.map(Tensor::from_primitive::<B>);
-            let gradient = Tensor::from_primitive::<B>(gradient);
-            operation
-                .backward(inputs, kept, gradient)
-                .map(lower::<B, D>)
-        });
+        let gradient = Tensor::from_primitive::<B>(gradients.consume::<B>(&ops.node));
+        let wanted = ops.parents.each_ref().map(Option::is_some);
+        let (operation, inputs, kept) = ops.state;
+        let inputs = inputs.map(|input| checkpointer.retrieve_node_output(input));
+        let inputs = inputs.map(Tensor::from_primitive::<B>);
+        let found = operation.backward_of(inputs, kept, gradient, wanted);
+        for (parent, found) in ops.parents.into_iter().zip(found) {
+            if let (Some(parent), Some(found)) = (parent, found) {
+                gradients.register::<B>(parent.id, lower::<B, D>(found));
+            }
+        }
     }
 }
 

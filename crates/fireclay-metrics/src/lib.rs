@@ -17,6 +17,7 @@ mod confusion;
 mod calibration;
 mod conformal;
 mod cuts;
+mod estimate;
 mod ranking;
 mod reliability;
 mod temperature;
@@ -38,6 +39,7 @@ mod paired;
 mod shares;
 mod slices;
 mod threshold;
+mod written;
 
 pub use baseline::{classification_baseline, regression_baseline, unigram_baseline};
 pub use bleu::{bleu, bleu_of_several};
@@ -54,6 +56,7 @@ pub use conformal::{
 };
 pub use confusion::ConfusionMatrix;
 pub use cuts::{Cut, cuts};
+pub use estimate::Estimate;
 pub use fairness::{
     Attribute, Criterion, Decisions, Fairness, Farthest, Group, GroupThresholds, NoThresholds,
     Partition, Rate, ThresholdPrice, binary_fairness, farthest_groups, fit_group_thresholds,
@@ -76,3 +79,4 @@ pub use shares::{CHANCE, Hits, difference_interval, fisher_exact, holm};
 pub use slices::{Slice, slice};
 pub use temperature::{Calibration, fit_temperature, tempered};
 pub use threshold::{ThresholdObjective, tune_threshold, tune_threshold_from};
+pub use written::{exact_match, normalised_answer, word_f1};

@@ -2,6 +2,7 @@
 
 pub mod decoder;
 pub mod gpt;
+mod head;
 pub mod llama;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -12,6 +13,7 @@ use fireclay_kernels::{each_row_alone, is_flex};
 use crate::family::{Architecture, Layered, registry};
 use crate::layers::causal::{KeyValueCache, Positions, ReadText};
 use crate::shape::LanguageShape;
+pub use head::Head;
 
 registry! {
     /// A model that predicts the next token of a text.
@@ -22,7 +24,8 @@ registry! {
     }
 
     impl LanguageNetwork for LanguageModel {
-        fn logits(&self, tokens: Tensor<2, Int>, positions: &Positions, cache: &mut KeyValueCache) -> Tensor<3>;
+        fn hidden(&self, tokens: Tensor<2, Int>, positions: &Positions, cache: &mut KeyValueCache) -> Tensor<3>;
+        fn head(&self) -> Head;
         fn empty_cache(&self) -> KeyValueCache;
         fn context_length(&self) -> usize;
     }
@@ -30,6 +33,28 @@ registry! {
 
 /// What a model that predicts the next token computes.
 pub trait LanguageNetwork {
+    /// What the head makes logits of, for each token at these positions, which `cache` takes up.
+    ///
+    /// # Shapes
+    ///
+    /// - `tokens`: `[batch, new]`
+    /// - result: `[batch, new, width]`
+    fn hidden(
+        &self,
+        tokens: Tensor<2, Int>,
+        positions: &Positions,
+        cache: &mut KeyValueCache,
+    ) -> Tensor<3>;
+
+    /// What makes logits of that.
+    fn head(&self) -> Head;
+
+    /// A cache of no tokens.
+    fn empty_cache(&self) -> KeyValueCache;
+
+    /// Tokens that the model reads, at most.
+    fn context_length(&self) -> usize;
+
     /// The logits of the token after each token at these positions, which `cache` takes up.
     ///
     /// # Shapes
@@ -41,13 +66,10 @@ pub trait LanguageNetwork {
         tokens: Tensor<2, Int>,
         positions: &Positions,
         cache: &mut KeyValueCache,
-    ) -> Tensor<3>;
-
-    /// A cache of no tokens.
-    fn empty_cache(&self) -> KeyValueCache;
-
-    /// Tokens that the model reads, at most.
-    fn context_length(&self) -> usize;
+    ) -> Tensor<3> {
+        let hidden = self.hidden(tokens, positions, cache);
+        self.head().logits(hidden)
+    }
 
     /// The logits of the token after each token, given it and those before it.
     ///
@@ -82,6 +104,34 @@ pub trait LanguageNetwork {
         let [_, new] = tokens.dims();
         let positions = Positions::after(cache.len(), new, &tokens.device());
         self.logits(tokens, &positions, cache)
+    }
+
+    /// What the head makes the logits of [`forward_cached`](Self::forward_cached) of, for who wants few of them.
+    ///
+    /// # Shapes
+    ///
+    /// - `tokens`: `[batch, new]`; with those in the cache no longer than the context
+    /// - result: `[batch, new, width]`
+    fn hidden_cached(&self, tokens: Tensor<2, Int>, cache: &mut KeyValueCache) -> Tensor<3> {
+        let [_, new] = tokens.dims();
+        let positions = Positions::after(cache.len(), new, &tokens.device());
+        self.hidden(tokens, &positions, cache)
+    }
+
+    /// What the head makes the logits of [`forward`](Self::forward) of, or of [`forward_packed`](Self::forward_packed)
+    /// where rows are of documents.
+    ///
+    /// # Shapes
+    ///
+    /// - `tokens`: `[batch, time]`, no longer than the context
+    /// - `starts`: where in its row the document of each token starts, `[batch, time]`
+    /// - result: `[batch, time, width]`
+    fn hidden_of(&self, tokens: Tensor<2, Int>, starts: Option<Tensor<2, Int>>) -> Tensor<3> {
+        let positions = match starts {
+            Some(starts) => Positions::of_documents(starts),
+            None => Positions::after(0, tokens.dims()[1], &tokens.device()),
+        };
+        self.hidden(tokens, &positions, &mut self.empty_cache())
     }
 
     /// As [`forward_cached`](Self::forward_cached) for the next token of each of several texts, in one pass. The

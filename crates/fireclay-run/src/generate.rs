@@ -1,7 +1,10 @@
 //! Text from a language model, token by token.
 
+mod ahead;
 mod draft;
 mod held;
+mod likelihood;
+mod pair;
 mod reader;
 mod said;
 mod sampling;
@@ -14,7 +17,9 @@ use fireclay_models::{KeyValueCache, LanguageModel, LanguageNetwork};
 use serde::Serialize;
 
 use crate::samples::tokens;
+pub use ahead::Proposed;
 pub use draft::Step;
+pub(crate) use pair::PairError;
 pub use reader::Reader;
 pub use sampling::Sampling;
 pub use several::Several;
@@ -61,6 +66,18 @@ pub enum GenerateError {
     /// There is nothing to go on from.
     #[error("the prompt has no token; give at least one character")]
     EmptyPrompt,
+    /// The model that proposes tokens has others.
+    #[error(
+        "token {token} is {own:?}, and {other:?} for the model that proposes tokens: both must have the same tokenizer"
+    )]
+    OtherTokens {
+        /// The token.
+        token: u32,
+        /// What it is for the model.
+        own: String,
+        /// What it is for the other one.
+        other: String,
+    },
     /// A logit is not finite.
     #[error("the model gave a number that is not finite; its weights are of no use")]
     NotFinite,
@@ -211,9 +228,9 @@ fn read(
 ) -> Vec<f32> {
     let (count, ids) = (unread.len(), unread.iter().map(|token| *token as i32));
     let input = tokens(ids.collect(), [1, count], device);
-    let logits = model.forward_cached(input, cache); // [1, count, vocabulary]
-    let vocabulary = logits.dims()[2];
-    let last = logits.slice([0..1, count - 1..count, 0..vocabulary]);
+    let hidden = model.hidden_cached(input, cache); // [1, count, width]
+    // The logits of a long prompt would fill any memory.
+    let last = model.head().logits(hidden.narrow(1, count - 1, 1));
     last.into_data().iter::<f32>().collect()
 }
 

@@ -22,6 +22,7 @@ pub mod chat;
 pub mod config;
 pub mod export;
 pub mod generate;
+pub mod questions;
 pub mod run;
 pub mod start;
 pub mod task;

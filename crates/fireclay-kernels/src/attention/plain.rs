@@ -22,6 +22,25 @@ impl Attention {
         }
     }
 
+    /// The same for some of the queries alone.
+    pub fn of_rows(&self, start: usize, rows: usize) -> Self {
+        let part = |mask: &Tensor<4, Bool>| match mask.dims()[2] {
+            1 => mask.clone(),
+            _ => mask.clone().narrow(2, start, rows),
+        };
+        let factors = self.factors.as_ref();
+        Self {
+            mask: self.mask.as_ref().map(part),
+            factors: factors.map(|factors| factors.clone().narrow(2, start, rows)),
+        }
+    }
+
+    /// The weights before any factor, `[batch, heads, new, time]`.
+    pub fn weights_of(&self, query: Tensor<4>, keys: Tensor<4>) -> Tensor<4> {
+        let (heads, key_heads) = (query.dims()[1], keys.dims()[1]);
+        self.weights(stacked(scaled(query), key_heads), keys, heads)
+    }
+
     /// `[batch, heads, new, time]`, from scaled and stacked queries.
     fn weights(&self, query: Tensor<4>, keys: Tensor<4>, heads: usize) -> Tensor<4> {
         let scores = query.matmul(keys.transpose()); // [batch, key heads, rows, time]
@@ -41,17 +60,16 @@ impl Attention {
     }
 
     /// What is found, and the weights before any factor.
-    fn find(&self, [query, keys, values]: [Tensor<4>; 3]) -> (Tensor<4>, Tensor<4>) {
+    pub fn find(&self, [query, keys, values]: [Tensor<4>; 3]) -> (Tensor<4>, Tensor<4>) {
         let dims = query.dims();
         let key_heads = keys.dims()[1];
-        let query = stacked(scaled(query), key_heads);
-        let weights = self.weights(query, keys, dims[1]);
+        let weights = self.weights_of(query, keys);
         let shares = stacked(self.thinned(weights.clone()), key_heads);
         let mixed = shares.matmul(values); // [batch, key heads, rows, width]
         (mixed.reshape(dims), weights)
     }
 
-    fn gradients(
+    pub fn gradients(
         &self,
         [query, keys, values]: [Tensor<4>; 3],
         weights: Tensor<4>,
@@ -73,7 +91,10 @@ impl Attention {
 }
 
 /// Does `body`, for which there is a loop if that pays.
-fn perhaps_one_pass<R: Results>(query: Tensor<4>, body: impl FnOnce(Tensor<4>) -> R) -> R {
+pub(super) fn perhaps_one_pass<R: Results>(
+    query: Tensor<4>,
+    body: impl FnOnce(Tensor<4>) -> R,
+) -> R {
     match pays(&query) {
         true => one_pass(query, body),
         false => body(query),

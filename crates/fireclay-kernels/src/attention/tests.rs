@@ -107,6 +107,37 @@ fn check_terms(size: [usize; 6], terms: &dyn Fn(&Device) -> Terms) {
 }
 
 #[test]
+fn some_queries_at_a_time_find_the_same() {
+    for size in SIZES {
+        let [batch, _, _, new, time, _] = size;
+        let masks: [&Make<'_>; 3] = [
+            &|device| causal(new, time, device),
+            &|device| padding(batch, time, device),
+            &|device| holes(batch, new, time, device),
+        ];
+        for (rows, mask) in [1, 5, 64].into_iter().zip(masks) {
+            let whole = |parts: [Tensor<4>; 3]| {
+                let mask = mask(&parts[0].device());
+                plain(parts, Some(mask), None)
+            };
+            let blocks = |parts: [Tensor<4>; 3]| {
+                let attention = Attention::new(Some(mask(&parts[0].device())), None);
+                apply(Blocks { attention, rows }, parts)
+            };
+            check(&data(size), &blocks, &whole);
+        }
+    }
+}
+
+#[test]
+fn only_long_texts_are_read_so() {
+    assert_eq!(blocks::rows([64, 32, 2048, 2048]), None);
+    assert_eq!(blocks::rows([1, 2, 4096, 4096]), None);
+    assert_eq!(blocks::rows([1, 16, 4096, 4096]), Some(1024));
+    assert_eq!(blocks::rows([1, 16, 1, 1 << 30]), None);
+}
+
+#[test]
 fn both_bodies_agree() {
     for size in SIZES {
         check_terms(size, &|_| (None, None));

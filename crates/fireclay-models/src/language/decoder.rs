@@ -19,10 +19,9 @@ mod words;
 
 use burn::module::Module;
 use burn::tensor::{Bool, Int, Tensor};
-use fireclay_kernels::widely;
 
 use crate::init::Init;
-use crate::language::LanguageNetwork;
+use crate::language::{Head, LanguageNetwork};
 use crate::layers::causal::{KeyValueCache, Positions};
 use crate::layers::linear::{self, Linear};
 use crate::layers::norm::Norm;
@@ -77,21 +76,21 @@ impl Decoder {
 }
 
 impl LanguageNetwork for Decoder {
-    fn logits(
+    fn hidden(
         &self,
         tokens: Tensor<2, Int>,
         positions: &Positions,
         cache: &mut KeyValueCache,
     ) -> Tensor<3> {
-        let x = self.model.forward(tokens, positions, cache); // [batch, new, width]
-        let logits = match &self.lm_head {
-            Some(head) => head.forward(x),
-            None => self.model.embed_tokens.head(x),
+        self.model.forward(tokens, positions, cache)
+    }
+
+    fn head(&self) -> Head {
+        let head = match &self.lm_head {
+            Some(head) => Head::layer(&head.weight),
+            None => Head::tied(&self.model.embed_tokens.weight),
         };
-        match self.model.parts.logit_cap {
-            Some(cap) => widely(logits, |logits| (logits / cap).tanh() * cap),
-            None => logits,
-        }
+        head.capped(self.model.parts.logit_cap)
     }
 
     fn empty_cache(&self) -> KeyValueCache {

@@ -19,7 +19,7 @@ use burn::tensor::{Bool, Int, Tensor};
 
 use crate::family::Architecture;
 use crate::init::{Init, Values};
-use crate::language::LanguageNetwork;
+use crate::language::{Head, LanguageNetwork};
 use crate::layers::activation::Activation;
 use crate::layers::attention::{attend_itself, join_heads, split_heads};
 use crate::layers::causal::{KeyValueCache, LayerCache, Positions, Seen};
@@ -27,7 +27,7 @@ use crate::layers::dropout::Dropout;
 use crate::layers::linear::{self, Linear};
 use crate::layers::norm::LayerNorm;
 use crate::layers::sizes::Sizes;
-use crate::layers::tokens::{STD, branch_std, embedding, look_up, tied_head};
+use crate::layers::tokens::{STD, branch_std, embedding, look_up, tied_weight};
 use crate::shape::LanguageShape;
 pub use config::GptConfig;
 pub use sizes::GptSize;
@@ -65,16 +65,19 @@ impl GptConfig {
 }
 
 impl LanguageNetwork for Gpt {
-    fn logits(
+    fn hidden(
         &self,
         tokens: Tensor<2, Int>,
         positions: &Positions,
         cache: &mut KeyValueCache,
     ) -> Tensor<3> {
-        let x = self.transformer.forward(tokens, positions, cache); // [batch, new, width]
+        self.transformer.forward(tokens, positions, cache)
+    }
+
+    fn head(&self) -> Head {
         match &self.lm_head {
-            Some(head) => head.forward(x),
-            None => tied_head(x, &self.transformer.wte),
+            Some(head) => Head::layer(&head.weight),
+            None => Head::whole(tied_weight(&self.transformer.wte)),
         }
     }
 

@@ -31,13 +31,30 @@ impl KeyValueCache {
         }
     }
 
-    /// Keeps these rows of the batch, in this order.
-    pub(crate) fn select(&mut self, rows: &Tensor<1, Int>) {
+    /// Keeps these rows of the batch, in this order; a row may be there several times.
+    pub fn select(&mut self, rows: &Tensor<1, Int>) {
         for layer in &mut self.layers {
             if let LayerCache::Rows(pair) = layer {
                 let kept = |tensor: Tensor<4>| tensor.select(0, rows.clone());
                 *pair = pair.take().map(|pair| pair.map(kept));
             }
+        }
+    }
+
+    /// Forgets all but the first so many tokens.
+    pub fn truncate(&mut self, length: usize) {
+        for layer in &mut self.layers {
+            let LayerCache::Rows(pair) = layer else {
+                continue;
+            };
+            let first = |tensor: Tensor<4>| {
+                let kept = length.min(tensor.dims()[2]);
+                tensor.narrow(2, 0, kept)
+            };
+            *pair = pair
+                .take()
+                .filter(|_| length > 0)
+                .map(|pair| pair.map(first));
         }
     }
 
@@ -278,7 +295,7 @@ impl Positions {
         let [_, _, new, time] = dims;
         // The new tokens are the last of all.
         let first = (time - new) as i64 - window as i64;
-        let near = Tensor::<2, Bool>::tril_mask([new, time], first, &self.masked.device());
+        let near = beyond([new, time], first, &self.masked.device());
         let far = near.bool_not().unsqueeze::<4>().expand(dims);
         self.masked.clone().bool_or(far)
     }
@@ -290,5 +307,15 @@ impl Positions {
 ///
 /// - result: `[1, 1, new, seen + new]`, true where masked
 pub(crate) fn later_mask(seen: usize, new: usize, device: &Device) -> Tensor<4, Bool> {
-    Tensor::<2, Bool>::tril_mask([new, seen + new], seen as i64, device).unsqueeze()
+    beyond([new, seen + new], seen as i64, device).unsqueeze()
+}
+
+/// Where a column is more than `offset` places after its row. Burn's `tril_mask` is the same, of a matrix of whole numbers that
+/// takes eight times the memory.
+fn beyond([rows, columns]: [usize; 2], offset: i64, device: &Device) -> Tensor<2, Bool> {
+    let indices = |count: usize| Tensor::<1, Int>::arange(0..count as i64, device);
+    let row = (indices(rows) + offset).reshape([rows, 1]);
+    let column = indices(columns).reshape([1, columns]);
+    let dims = [rows, columns];
+    row.expand(dims).lower(column.expand(dims))
 }

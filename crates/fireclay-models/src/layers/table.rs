@@ -2,7 +2,7 @@
 
 use burn::module::Module;
 use burn::tensor::{Int, Tensor};
-use fireclay_kernels::{embedding, embedding_packed, linear, widely};
+use fireclay_kernels::{embedding, embedding_packed, widely};
 
 use super::weight::Weight;
 use crate::init::{Init, Values};
@@ -32,19 +32,6 @@ impl Embedding {
         match &self.weight {
             Weight::Whole(weight) => widely(weight.val(), |table| embedding(table, indices)),
             Weight::Packed(weight) => embedding_packed(&weight.matrix, indices),
-        }
-    }
-
-    /// The product with each row, as [`tied_head`](super::tokens::tied_head).
-    ///
-    /// # Shapes
-    ///
-    /// - `x`: `[batch, time, width]`
-    /// - result: `[batch, time, rows]`
-    pub fn head(&self, x: Tensor<3>) -> Tensor<3> {
-        match &self.weight {
-            Weight::Whole(weight) => linear(x, weight.val().transpose(), None),
-            Weight::Packed(weight) => weight.product(x),
         }
     }
 }

@@ -51,5 +51,10 @@ pub(crate) fn look_up(table: &Embedding, indices: Tensor<2, Int>) -> Tensor<3> {
 /// - `x`: `[batch, time, width]`
 /// - result: `[batch, time, vocabulary]`
 pub(crate) fn tied_head(x: Tensor<3>, table: &Embedding) -> Tensor<3> {
-    linear(x, table.weight.val().transpose(), None)
+    linear(x, tied_weight(table), None)
+}
+
+/// The weight of [`tied_head`], `[width, vocabulary]`.
+pub(crate) fn tied_weight(table: &Embedding) -> Tensor<2> {
+    table.weight.val().transpose()
 }

@@ -96,7 +96,7 @@ impl PackedWeight {
         }
     }
 
-    fn val(&self) -> Tensor<2> {
+    pub(crate) fn val(&self) -> Tensor<2> {
         let turned = self.matrix.dense(&self.device);
         let base = match self.is_table {
             true => turned.transpose(),

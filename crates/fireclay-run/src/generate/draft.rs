@@ -7,6 +7,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::held::Held;
+use super::sampling::Share;
 use super::{Ended, GenerateError, Limits, Sampling, Writer};
 
 /// A text that is being written.
@@ -61,8 +62,32 @@ impl Draft {
 
     /// Writes a token, given the logits of it, or finds that the text is at its end.
     pub fn write(&mut self, logits: &[f32]) -> Result<Step, GenerateError> {
-        self.left -= 1;
         let token = self.sampling.choose(logits, &self.seen, &mut self.random)?;
+        self.take(token)
+    }
+
+    /// How many tokens may still be written.
+    pub fn left(&self) -> usize {
+        self.left
+    }
+
+    /// What every choice is drawn with.
+    pub fn random(&mut self) -> &mut ChaCha8Rng {
+        &mut self.random
+    }
+
+    /// The shares of the tokens that may come next, after these further tokens.
+    pub fn shares(&self, logits: &[f32], further: &[u32]) -> Result<Vec<Share>, GenerateError> {
+        if further.is_empty() {
+            return self.sampling.shares(logits, &self.seen);
+        }
+        let seen = self.seen.iter().chain(further).copied().collect();
+        self.sampling.shares(logits, &seen)
+    }
+
+    /// Writes this token, or finds that the text is at its end.
+    pub fn take(&mut self, token: u32) -> Result<Step, GenerateError> {
+        self.left -= 1;
         if let Some((_, ended)) = self.ends.iter().find(|(end, _)| *end == token) {
             return Ok(self.end(String::new(), *ended));
         }

@@ -7,9 +7,9 @@ use super::{GenerateError, Prompt};
 /// Makes of texts what a language model is given, on any thread. Clones are cheap.
 #[derive(Clone, Debug)]
 pub struct Reader {
-    tokenizer: Tokenizer,
+    pub(super) tokenizer: Tokenizer,
     /// Tokens that the model reads, at most.
-    context: usize,
+    pub(super) context: usize,
 }
 
 impl Reader {
@@ -25,13 +25,38 @@ impl Reader {
     ///
     /// If the prompt is empty or cannot be encoded.
     pub fn prompt(&self, text: &str) -> Result<Prompt, GenerateError> {
-        let (own, start) = (self.tokenizer.encode(text)?, self.tokenizer.start());
+        let own = self.tokenizer.encode(text)?;
         let tally = self.tokenizer.tally(text, &own);
-        let tokens = match own.starts_with(start) {
+        self.given(self.started(own), "the prompt", tally)
+    }
+
+    /// The tokens of a text after those with which the tokenizer's template begins one, unless they are there.
+    pub(super) fn started(&self, own: Vec<u32>) -> Vec<u32> {
+        let start = self.tokenizer.start();
+        match own.starts_with(start) {
             true => own,
             false => [start, &own].concat(),
-        };
-        self.given(tokens, "the prompt", tally)
+        }
+    }
+
+    /// The tokens of a text that is asked, and what of it they do not tell.
+    ///
+    /// # Errors
+    ///
+    /// If the text is empty or cannot be encoded.
+    pub(crate) fn asked(&self, text: &str) -> Result<(Vec<u32>, Tally), GenerateError> {
+        let own = self.tokenizer.encode(text)?;
+        let tally = self.tokenizer.tally(text, &own);
+        let tokens = self.started(own);
+        match tokens.is_empty() {
+            true => Err(GenerateError::EmptyPrompt),
+            false => Ok((tokens, tally)),
+        }
+    }
+
+    /// What the tokens do not tell of texts that are called `what`.
+    pub(crate) fn say(&self, what: &str, tally: Tally) -> Vec<String> {
+        self.tokenizer.say(what, tally)
     }
 
     /// What the model is given of a text that its chat template has made, which alone says what begins it: the template

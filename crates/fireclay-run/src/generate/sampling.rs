@@ -77,10 +77,7 @@ impl Sampling {
         if self.temperature == 0.0 {
             return Ok(self.most_probable(logits, before));
         }
-        let ranked = match self.repetition_penalty == 1.0 {
-            true => self.ranked(logits),
-            false => self.ranked_after(logits, before),
-        };
+        let ranked = self.ranked_as_asked(logits, before);
         let weights = self.nucleus(&ranked);
         let mut left = random.random::<f64>() * weights.iter().sum::<f64>();
         for ((token, _), weight) in ranked.iter().zip(&weights) {
@@ -91,6 +88,38 @@ impl Sampling {
         }
         // Rounding may leave a crumb; it belongs to the last token.
         Ok(ranked[weights.len() - 1].0)
+    }
+
+    /// The tokens that may come after a text of the tokens `before`, each once, with the share of each: together 1.
+    ///
+    /// # Errors
+    ///
+    /// If a logit is not finite.
+    pub(super) fn shares(
+        &self,
+        logits: &[f32],
+        before: &BTreeSet<u32>,
+    ) -> Result<Vec<Share>, GenerateError> {
+        if logits.iter().any(|logit| !logit.is_finite()) {
+            return Err(GenerateError::NotFinite);
+        }
+        if self.temperature == 0.0 {
+            return Ok(vec![(self.most_probable(logits, before), 1.0)]);
+        }
+        let ranked = self.ranked_as_asked(logits, before);
+        let weights = self.nucleus(&ranked);
+        let whole: f64 = weights.iter().sum();
+        let pairs = ranked.iter().zip(weights);
+        Ok(pairs
+            .map(|((token, _), weight)| (*token, weight / whole))
+            .collect())
+    }
+
+    fn ranked_as_asked(&self, logits: &[f32], before: &BTreeSet<u32>) -> Vec<(u32, f64)> {
+        match self.repetition_penalty == 1.0 {
+            true => self.ranked(logits),
+            false => self.ranked_after(logits, before),
+        }
     }
 
     /// The first of the most probable tokens.
@@ -166,6 +195,27 @@ impl Sampling {
         }
         weights
     }
+}
+
+/// A token and its share.
+pub(super) type Share = (u32, f64);
+
+/// One of these tokens, each as often as its share of all that there are says.
+///
+/// # Panics
+///
+/// If there are none.
+pub(super) fn drawn(shares: &[Share], random: &mut impl Rng) -> u32 {
+    let whole: f64 = shares.iter().map(|(_, share)| share).sum();
+    let mut left = random.random::<f64>() * whole;
+    for (token, share) in shares {
+        left -= share;
+        if left < 0.0 {
+            return *token;
+        }
+    }
+    // Rounding may leave a crumb; it belongs to the last token.
+    shares[shares.len() - 1].0
 }
 
 /// The greater logit first, then the lower token.

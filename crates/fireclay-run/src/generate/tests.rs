@@ -274,3 +274,46 @@ fn a_text_that_outgrows_its_context_is_read_again_after_prompts_that_wait() {
     assert_eq!(step(&mut several), [1]);
     assert_eq!(step(&mut several), [1, 0]);
 }
+
+#[test]
+fn a_text_whose_tokens_are_proposed_is_the_same_at_temperature_zero() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (model, tokenizer) = small(folder.path());
+    let device = Device::flex();
+    let config = GptConfig {
+        layers: Some(1),
+        heads: Some(2),
+        width: Some(16),
+        context_length: Some(50),
+        dropout: 0.0,
+        ..GptConfig::default()
+    };
+    let shape = LanguageShape { vocabulary: 40 };
+    let other = LanguageConfig::Gpt(config).init(&shape, 9, &device);
+    for text in 0..8 {
+        let (prompt, _, limits) = asked(text);
+        let writer = |model| Writer::new(model, &tokenizer, &device);
+        let mut alone = String::new();
+        let ended = writer(&model).go_on(prompt.clone(), &GREEDY, &limits, |piece| alone += piece);
+        assert_eq!(ended.expect("a text"), Ended::Length);
+        // One that knows all, and one that knows nothing; the texts outgrow both contexts.
+        for (scout, proposals) in [(&model, 1), (&model, 5), (&other, 4)] {
+            let how = (GREEDY, limits.clone());
+            let proposed = writer(&model).begin_with(writer(scout), proposals, prompt.clone(), how);
+            let mut proposed = proposed.expect("the same tokens");
+            let mut found = String::new();
+            let ended = proposed.go_on(|piece| found += piece).expect("a text");
+            assert_eq!(
+                (ended, found),
+                (Ended::Length, alone.clone()),
+                "text {text}"
+            );
+            assert!(proposed.kept <= proposed.proposed);
+            let knows_all = std::ptr::eq(scout, &model) && prompt.len() + limits.max_tokens < 50;
+            assert!(
+                !knows_all || proposed.kept == proposed.proposed,
+                "text {text}"
+            );
+        }
+    }
+}

@@ -31,7 +31,7 @@ use fireclay_train::run_folder;
 /// whole. No file of the `inputs`, of a run or of its data is overwritten. Standard output and pipes get it
 /// when it is whole. What a process that was killed has left of the same output is removed. Of several processes the
 /// first writes it.
-fn whole<T>(
+pub(crate) fn whole<T>(
     output: &Path,
     inputs: &[PathBuf],
     protected: &[PathBuf],

@@ -19,13 +19,11 @@ pub(crate) fn complete(document: &mut Document) -> Vec<String> {
     };
     let (path, note) = newest(document, path);
     let weights = Weights(&path);
-    let notes = [
-        note,
-        model(document, weights),
-        tokenizer(document, weights),
-        pixels(document, weights),
-    ];
-    notes.into_iter().flatten().collect()
+    let mut notes: Vec<String> = note.into_iter().collect();
+    notes.extend(model(document, weights));
+    notes.extend(tokenizer(document, weights));
+    notes.extend(pixels(document, weights));
+    notes
 }
 
 /// The newest of the runs in a folder of numbered runs, as on the command line. It is written down in place of the
@@ -49,15 +47,16 @@ const CHOOSING: [&str; 2] = ["model.size", "model.depth"];
 /// The largest context that is taken from a model whose weights do not depend on it.
 const CONTEXT: u64 = 2048;
 
-fn model(document: &mut Document, weights: Weights<'_>) -> Option<String> {
+fn model(document: &mut Document, weights: Weights<'_>) -> Vec<String> {
     let stated = match weights.stated() {
-        Ok(stated) => stated?,
+        Ok(Some(stated)) => stated,
+        Ok(None) => return Vec::new(),
         Err(error) if !document.is_written("model.type") => {
             document.refuse("model.pretrained", &format!("cannot be used: {error}"));
-            return None;
+            return Vec::new();
         }
         // The message comes once the data is read, with everything else that does not fit.
-        Err(_) => return None,
+        Err(_) => return Vec::new(),
     };
     let Stated {
         mut keys,
@@ -67,12 +66,31 @@ fn model(document: &mut Document, weights: Weights<'_>) -> Option<String> {
     if CHOOSING.iter().any(|key| document.is_written(key)) {
         keys.retain(|key, _| key == "type");
     }
-    let note = match is_foreign {
+    let short = match is_foreign {
         true => shorten(document, &mut keys, weights),
         false => None,
     };
+    let stretched = stretched(document, &keys, weights);
     lay_beneath(document, weights, json!({ "model": keys }));
-    note
+    short.into_iter().chain(stretched).collect()
+}
+
+/// Rotations that the configuration stretches itself need not be those of the weights.
+fn stretched(
+    document: &Document,
+    keys: &Map<String, Value>,
+    weights: Weights<'_>,
+) -> Option<String> {
+    let own = match keys.get("rope_scaling") {
+        Some(own) => format!("have rope_scaling = {own}"),
+        None => "have no rope_scaling".to_owned(),
+    };
+    document.is_written("model.rope_scaling").then(|| {
+        format!(
+            "the weights in {} {own}; they are trained on with model.rope_scaling as it is written: leave it out for theirs",
+            weights.0
+        )
+    })
 }
 
 /// A model whose positions are rotations reads any length, and some say that they read 131,072 tokens.

@@ -1,10 +1,12 @@
 //! Causal language modelling: the next token of every token, given those before it.
 
+use std::num::NonZeroUsize;
+
 use burn::module::Module;
 use burn::tensor::{ExecutionError, Gradients, Int, Tensor};
 use burn::train::metric::{Adaptor, LossInput, LossMetric};
 use burn::train::{InferenceStep, ItemLazy, SupervisedTraining, TrainOutput, TrainStep};
-use fireclay_kernels::cross_entropy;
+use fireclay_kernels::{cross_entropy, head_cross_entropy};
 use fireclay_models::{LanguageModel, LanguageNetwork};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,7 +19,32 @@ use fireclay_train::strategy::{MeanLoss, Scorer, Taken, backward};
 /// Predicts the next token of a text by cross-entropy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct CausalLmConfig {}
+pub struct CausalLmConfig {
+    /// Tokens whose logits are in memory at once: they are made a second time for the gradients, so a step takes longer.
+    /// The losses are the same but for rounding. By default all tokens of a batch, or of the part of it that a
+    /// thread computes; where these would be more than 134 million logits (512 MiB in single precision), so many tokens as
+    /// have 33 million.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loss_chunk: Option<NonZeroUsize>,
+}
+
+/// Logits that are made at once where nothing else is asked for.
+const WHOLE: usize = 1 << 27;
+
+/// Logits of a piece where there are more.
+const PIECE: usize = 1 << 25;
+
+impl CausalLmConfig {
+    /// Of so many tokens, how many have their logits in memory at once; none where all of them have.
+    fn piece(self, tokens: usize, vocabulary: usize) -> Option<usize> {
+        let usual = || {
+            let is_large = tokens.saturating_mul(vocabulary) > WHOLE;
+            is_large.then(|| (PIECE / vocabulary).max(1))
+        };
+        let piece = self.loss_chunk.map(NonZeroUsize::get).or_else(usual);
+        piece.filter(|piece| *piece < tokens)
+    }
+}
 
 /// The metrics of the validation split.
 const METRICS: &[Metric] = &[Metric::lower("perplexity"), Metric::lower("bits_per_byte")];
@@ -50,6 +77,8 @@ impl Task for CausalLmConfig {
 pub struct TokenObjective {
     /// Tokens to a byte of the validation split.
     pub tokens_per_byte: Option<f64>,
+    /// How losses are computed.
+    pub config: CausalLmConfig,
 }
 
 impl Objective<LanguageModel> for TokenObjective {
@@ -57,7 +86,10 @@ impl Objective<LanguageModel> for TokenObjective {
     type Module = CausalLm;
 
     fn wrap(&self, model: LanguageModel) -> CausalLm {
-        CausalLm { model }
+        CausalLm {
+            model,
+            config: self.config,
+        }
     }
 
     fn unwrap(module: CausalLm) -> LanguageModel {
@@ -79,6 +111,9 @@ impl Objective<LanguageModel> for TokenObjective {
 pub struct CausalLm {
     /// The model; its outputs are logits over the vocabulary.
     pub model: LanguageModel,
+    /// How losses are computed.
+    #[module(skip)]
+    pub config: CausalLmConfig,
 }
 
 /// Windows of text and the token that follows each of theirs.
@@ -111,13 +146,15 @@ impl CausalLm {
 
     /// The loss of each target in nats, `[batch * time]`, of those that do not count too, and what they come to.
     pub(crate) fn forward_each(&self, batch: TokenBatch) -> (Tensor<1>, TokenOutput) {
-        // [batch, time, vocabulary]
-        let logits = match batch.starts {
-            Some(starts) => self.model.forward_packed(batch.inputs, starts),
-            None => self.model.forward(batch.inputs),
+        let hidden = self.model.hidden_of(batch.inputs, batch.starts); // [batch, time, width]
+        let ([rows, time, width], head, count) = (hidden.dims(), self.model.head(), batch.count);
+        let losses = match self.config.piece(rows * time, head.vocabulary()) {
+            Some(piece) => {
+                let hidden = hidden.reshape([rows * time, width]);
+                head_cross_entropy(hidden, head.weight(), batch.targets, (piece, head.cap()))
+            }
+            None => token_losses(head.logits(hidden), batch.targets, 0.0),
         };
-        let count = batch.count;
-        let losses = token_losses(logits, batch.targets, 0.0);
         let loss = mean_over(losses.clone(), batch.scored, count);
         (losses, TokenOutput { loss, count })
     }
@@ -255,6 +292,22 @@ pub fn bits_per_byte(loss: f64, tokens_per_byte: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_large_vocabulary_is_read_in_pieces() {
+        let usual = CausalLmConfig::default();
+        assert_eq!(usual.piece(12 * 64, 65), None);
+        assert_eq!(usual.piece(1024, 131_072), None);
+        assert_eq!(usual.piece(1025, 131_072), Some(256));
+        assert_eq!(usual.piece(2, usize::MAX), Some(1));
+        let asked = CausalLmConfig {
+            loss_chunk: NonZeroUsize::new(100),
+        };
+        assert_eq!(
+            [asked.piece(100, 65), asked.piece(101, 65)],
+            [None, Some(100)]
+        );
+    }
 
     #[test]
     fn two_bits_a_byte_are_a_choice_of_four() {

@@ -15,7 +15,9 @@ use crate::generate::Writer;
 use crate::language::score;
 use crate::run::TextWindows;
 use crate::samples::TextSamples;
-use crate::task::{CausalLm, TokenBatch, TokenObjective, TokenScorer, bits_per_byte};
+use crate::task::{
+    CausalLm, CausalLmConfig, TokenBatch, TokenObjective, TokenScorer, bits_per_byte,
+};
 use fireclay_train::run_folder::write_whole;
 
 /// The workload, on data of one kind.
@@ -68,12 +70,13 @@ impl<D: Texts> Workload for CausalText<D> {
     }
 
     fn with_objective<W: WithObjective<Model<Self>, Batch<Self>>>(
-        _config: &RunConfig,
+        config: &RunConfig,
         target: &Target,
         work: W,
     ) -> W::Output {
         work.with(TokenObjective {
             tokens_per_byte: target.tokens_per_byte,
+            config: task(config),
         })
     }
 
@@ -85,6 +88,7 @@ impl<D: Texts> Workload for CausalText<D> {
     ) -> Result<Evaluations, RunError> {
         let model = CausalLm {
             model: trained.model,
+            config: task(config),
         };
         let mut known = known(trained.valid);
         let judged = judged(&splits).filter(|_| config.eval.keep_predictions);
@@ -139,10 +143,13 @@ impl<D: Texts> Workload for CausalText<D> {
         belong_together(&base.folder, TOKENIZER, known <= vocabulary)?;
         Ok(Box::new(TextRun::<D> {
             data: PhantomData,
-            base,
             tokenizer,
             vocabulary,
-            model: CausalLm { model },
+            model: CausalLm {
+                model,
+                config: task(base.config()),
+            },
+            base,
         }))
     }
 
@@ -165,6 +172,11 @@ impl<D: Texts> Workload for CausalText<D> {
             count: rows * time,
         }
     }
+}
+
+/// How losses are computed.
+fn task(config: &RunConfig) -> CausalLmConfig {
+    *held!(&config.task, TaskConfig::CausalLm).expect("checked: the task is causal_lm")
 }
 
 /// Texts that are written to be looked at, unless `eval.texts` says how many.

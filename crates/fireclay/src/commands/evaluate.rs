@@ -7,6 +7,7 @@ use fireclay_run::run::Evaluated;
 use fireclay_run::workload::WorkloadWords;
 use fireclay_run::{Evaluations, On, Run, TextWindows, load_model};
 
+use super::questions::QuestionArgs;
 use super::remarks::{bounds, remarks};
 use super::{OpenArgs, fairness, paths, run_at};
 use crate::cluster::{Processes, together};
@@ -15,7 +16,7 @@ use crate::few::few;
 use crate::screen::Screen;
 use crate::text::{number, prose, say, tell};
 
-/// Evaluate a finished run over a whole split, or over other data
+/// Evaluate a finished run over a whole split, over other data, or by questions
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The run folder, such as runs/NAME/1; runs/NAME is the newest run of that name. A language model that was not
@@ -51,6 +52,8 @@ pub struct Args {
     )]
     pub stride: Option<usize>,
     #[command(flatten)]
+    pub asked: QuestionArgs,
+    #[command(flatten)]
     pub open: OpenArgs,
     /// Print JSON
     #[arg(long)]
@@ -78,6 +81,9 @@ fn evaluate(args: &Args, processes: &Processes) -> Result<(), Failure> {
     let config = load_model(&at)?.config;
     processes.agree(&config, &at, args)?;
     let run = args.open.open(&at, &config)?;
+    if let Some(questions) = &args.asked.questions {
+        return args.asked.ask(questions, &*run, args.json);
+    }
     let evaluated = evaluated(args, &*run)?;
     let notes = few(&evaluated.notes);
     notes.iter().for_each(|note| tell!("note: {note}"));

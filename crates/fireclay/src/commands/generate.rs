@@ -6,12 +6,12 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use clap::Arg;
-use fireclay_run::generate::{GenerateError, Limits, Sampling};
+use fireclay_run::generate::{Ended, GenerateError, Limits, Sampling};
 use fireclay_run::{Run, load_model};
 use serde_json::json;
 
 use super::sampling::SamplingArgs;
-use super::{OpenArgs, paths, run_at};
+use super::{CheckpointArgs, OpenArgs, paths, run_at};
 use crate::failure::Failure;
 use crate::text::{put_now, say, tell};
 
@@ -42,6 +42,13 @@ pub struct Args {
     /// Generate N texts for a prompt
     #[arg(long, alias = "num-samples", value_name = "N", default_value = "1")]
     pub samples: NonZeroU32,
+    /// Let a smaller model with the same tokenizer propose tokens, which the model judges in one pass: a run, a folder of
+    /// the hub or a GGUF file. The text has the same distribution, and at temperature 0 is the same
+    #[arg(long, value_name = "MODEL", value_parser = paths::path())]
+    pub draft: Option<PathBuf>,
+    /// Let it propose N tokens at a time
+    #[arg(long, value_name = "N", default_value = "4", requires = "draft")]
+    pub draft_tokens: NonZeroU32,
     #[command(flatten)]
     pub sampling: SamplingArgs,
     #[command(flatten)]
@@ -75,8 +82,13 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     if args.samples.get() > 1 && sampling.temperature == 0.0 {
         tell!("note: with --temperature 0 all samples of a prompt are the same");
     }
+    let scout = args.draft.as_ref().map(|draft| scout(args, draft));
+    let scout = scout.transpose()?;
     let session = Session {
         run: &*run,
+        scout: scout
+            .as_deref()
+            .map(|scout| (scout, args.draft_tokens.get() as usize)),
         sampling,
         limits,
         samples: args.samples.get(),
@@ -85,6 +97,18 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         return session.show(prompt);
     }
     prompts.iter().try_for_each(|prompt| session.print(prompt))
+}
+
+/// The model that proposes tokens, on the hardware of the other.
+fn scout(args: &Args, draft: &Path) -> Result<Box<dyn Run>, Failure> {
+    let at = run_at(draft);
+    let config = load_model(&at)?.config;
+    let open = OpenArgs {
+        weights: CheckpointArgs { checkpoint: None },
+        backend: args.open.backend.clone(),
+        quantize: None,
+    };
+    open.open(&at, &config)
 }
 
 fn choices(args: &Args) -> Result<(Sampling, Limits), Failure> {
@@ -141,6 +165,8 @@ fn read(path: &Path) -> Result<String, Failure> {
 
 struct Session<'a> {
     run: &'a dyn Run,
+    /// What proposes tokens, and how many at a time.
+    scout: Option<(&'a dyn Run, usize)>,
     sampling: Sampling,
     limits: Limits,
     samples: u32,
@@ -155,8 +181,7 @@ impl Session<'_> {
         for sample in 0..self.samples {
             show(if sample > 0 { "\n" } else { "" });
             show(prompt);
-            let writer = self.run.writer()?;
-            writer.write(prompt, &self.sampling_of(sample), &self.limits, &mut show)?;
+            self.write(prompt, sample, &mut show)?;
             show("\n");
         }
         Ok(())
@@ -171,10 +196,7 @@ impl Session<'_> {
         }
         for sample in 0..self.samples {
             let mut text = String::new();
-            let write = |piece: &str| text.push_str(piece);
-            let writer = self.run.writer()?;
-            let sampling = self.sampling_of(sample);
-            let ended = writer.write(prompt, &sampling, &self.limits, write)?;
+            let ended = self.write(prompt, sample, |piece: &str| text.push_str(piece))?;
             let mut answer = json!({"prompt": prompt, "text": text, "ended": ended});
             if self.samples > 1 {
                 answer["sample"] = sample.into();
@@ -182,6 +204,24 @@ impl Session<'_> {
             say!("{answer}");
         }
         Ok(())
+    }
+
+    /// Writes one of the texts of a prompt.
+    fn write(&self, prompt: &str, sample: u32, write: impl FnMut(&str)) -> Result<Ended, Failure> {
+        let (writer, sampling) = (self.run.writer()?, self.sampling_of(sample));
+        let Some((scout, proposals)) = self.scout else {
+            return Ok(writer.write(prompt, &sampling, &self.limits, write)?);
+        };
+        let how = (sampling, self.limits.clone());
+        let tokens = writer.prompt(prompt)?.tokens;
+        let mut text = writer.begin_with(scout.writer()?, proposals, tokens, how)?;
+        let ended = text.go_on(write)?;
+        tell!(
+            "note: {} of {} proposed tokens are in the text",
+            text.kept,
+            text.proposed
+        );
+        Ok(ended)
     }
 
     /// Each text of a prompt has a seed of its own.

@@ -22,6 +22,7 @@ mod models;
 mod paths;
 mod plan;
 mod predict;
+mod questions;
 mod remarks;
 mod report;
 mod resume;

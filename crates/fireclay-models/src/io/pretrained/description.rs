@@ -113,11 +113,12 @@ impl Described {
         for (path, json) in &self.others {
             check_name(config, json).map_err(at(path))?;
             if says_of_transformers(json) {
-                check_keys(config, shape, json).map_err(at(path))?;
+                let checked = check_keys(config, shape, json);
+                unless_stretched(config, checked).map_err(at(path))?;
             }
         }
         match &self.own {
-            Some(own) => check_own(config, own).map_err(at(path)),
+            Some(own) => unless_stretched(config, check_own(config, own)).map_err(at(path)),
             None => Ok(()),
         }
     }
@@ -170,6 +171,30 @@ fn json_object(path: &Path, json: &[u8]) -> Result<Map<String, Value>, WeightsEr
         path: whole(path),
         source,
     })
+}
+
+/// How rotations are stretched to longer texts.
+const STRETCH: &str = "rope_scaling";
+
+/// The same, but for rotations that `config` stretches: a model is trained on for texts that are longer than those of its
+/// weights. Whoever says nothing has the rotations of the weights.
+fn unless_stretched<F: Pretrainable>(
+    config: &F,
+    checked: Result<(), HuggingFaceError>,
+) -> Result<(), HuggingFaceError> {
+    let stretches = |(key, value): &(&str, Value)| *key == STRETCH && !value.is_null();
+    match checked {
+        Err(HuggingFaceError::Keys(mut problems))
+            if config.hidden_values().iter().any(stretches) =>
+        {
+            problems.retain(|(key, _)| key != STRETCH);
+            match problems.is_empty() {
+                true => Ok(()),
+                false => Err(HuggingFaceError::Keys(problems)),
+            }
+        }
+        checked => checked,
+    }
 }
 
 /// Compares a model with one of this program: its type, and what its tensors do not show.
