@@ -122,3 +122,30 @@ fn a_state_of_another_shape_is_refused() {
         "{refused}"
     );
 }
+
+/// Burn reads how many axes a parameter has from a number of its own, beside the tensors.
+#[test]
+fn a_state_with_another_number_of_axes_is_refused() {
+    let config: OptimizerConfig = serde_json::from_value(json!({"type": "adamw"})).unwrap();
+    let mut optimizer = config.init(&small());
+    let model = optimizer.step(0.1, small(), gradients(&small()));
+    let bytes = to_bytes(&optimizer).unwrap();
+    let reader = burn_pack::Reader::from_bytes(bytes).unwrap();
+    let (mut scalars, metadata) = (reader.scalars().clone(), reader.metadata().clone());
+    let rank = scalars.keys().find(|name| name.ends_with(".__rank"));
+    let rank = rank.unwrap().clone();
+    scalars.insert(rank, burn_pack::Scalar::from(3_usize));
+    let mut writer = burn_pack::Writer::new(reader.into_tensors().unwrap());
+    for (name, value) in &scalars {
+        writer = writer.with_scalar(name, *value);
+    }
+    for (name, value) in &metadata {
+        writer = writer.with_metadata(name, value);
+    }
+    let forged = writer.into_bytes().unwrap();
+    let refused = check_shapes(&model, &forged).unwrap_err();
+    assert!(
+        matches!(refused, OptimizerRecordError::Mismatch),
+        "{refused}"
+    );
+}

@@ -101,7 +101,7 @@ pub fn joined(
     Ok(OptimizerRecord::from_bytes(unordered)?.into_bytes()?)
 }
 
-/// Refuses a state whose tensors have not the shapes and types that go with the parameters of `model`: the next
+/// Refuses a state whose tensors have not the axes, shapes and types that go with the parameters of `model`: the next
 /// step would panic.
 ///
 /// # Errors
@@ -110,15 +110,24 @@ pub fn check_shapes<M: Module>(model: &M, bytes: &Bytes) -> Result<(), Optimizer
     let mut known = Shapes::default();
     model.visit(&mut known);
     let bytes = bytes.clone();
-    let read = || Reader::from_bytes(bytes).and_then(Reader::into_tensors);
+    let read = || {
+        let reader = Reader::from_bytes(bytes)?;
+        let ranks = reader.scalars().clone();
+        Ok::<_, burn_pack::Error>((ranks, reader.into_tensors()?))
+    };
     let failed = |error: burn_pack::Error| OptimizerRecordError::GaveUp(error.to_string());
-    let tensors = caught(read).map_err(OptimizerRecordError::GaveUp)?;
-    for tensor in tensors.map_err(failed)? {
+    let read = caught(read).map_err(OptimizerRecordError::GaveUp)?;
+    let (scalars, tensors) = read.map_err(failed)?;
+    for (name, value) in scalars.iter().filter(|(name, _)| name.ends_with(".__rank")) {
+        let shape = known.of(name);
+        if shape.is_some_and(|(shape, _)| usize::try_from(*value) != Ok(shape.len())) {
+            return Err(OptimizerRecordError::Mismatch);
+        }
+    }
+    for tensor in tensors {
         let (name, dtype, shape, _, _) = tensor.into_parts().map_err(failed)?;
-        let mut parts = name.split('.').rev();
-        let leaf = parts.next().unwrap_or_default();
-        let id = parts.find_map(|part| part.parse::<u64>().ok());
-        let Some((expected, float)) = id.and_then(|id| known.0.get(&id)) else {
+        let leaf = name.rsplit('.').next().unwrap_or_default();
+        let Some((expected, float)) = known.of(&name) else {
             continue; // Reading it back finds what belongs to nothing.
         };
         if dtype != *float || shape.as_slice() != shape_of(leaf, expected) {
@@ -142,6 +151,15 @@ fn shape_of(leaf: &str, parameter: &[usize]) -> Vec<usize> {
 /// The shape and type of each parameter.
 #[derive(Default)]
 struct Shapes(HashMap<u64, (Vec<usize>, DType)>);
+
+impl Shapes {
+    /// Of the parameter that a part of a state is named by.
+    fn of(&self, name: &str) -> Option<&(Vec<usize>, DType)> {
+        let mut parts = name.split('.').rev().skip(1);
+        self.0
+            .get(&parts.find_map(|part| part.parse::<u64>().ok())?)
+    }
+}
 
 impl ModuleVisitor for Shapes {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
