@@ -31,7 +31,7 @@ pub use self::dataset::{Batch, Split, TableData};
 pub(crate) use self::dialect::with_dialect;
 pub use self::dialect::{Dialect, ExtraField};
 pub use self::format::{JsonRows, TableFormat, json_rows, parquet_bytes};
-pub(crate) use self::format::{damaged, open_parquet, simple, simplify};
+pub(crate) use self::format::{ParquetEnds, damaged, open_parquet, simple, simplify};
 pub use self::guess::{
     Guess, GuessedColumn, LabelledGuess, TextGuess, guess, guess_for, guess_texts,
 };

@@ -16,7 +16,9 @@ use arrow::error::ArrowError;
 
 pub(crate) use self::csv::usual_delimiter;
 pub use self::jsonl::{JsonRows, json_rows};
-pub(crate) use self::parquet::{damaged, open as open_parquet, simple, simplify};
+pub(crate) use self::parquet::{
+    Ends as ParquetEnds, damaged, open as open_parquet, simple, simplify,
+};
 use super::stream::ReadOptions;
 use crate::error::{DataError, absolute};
 use crate::files::PACKED;

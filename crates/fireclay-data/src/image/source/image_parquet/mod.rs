@@ -3,7 +3,6 @@
 
 mod schema;
 
-use std::fs::File;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,7 +22,7 @@ use crate::files::expand;
 use crate::image::config::ImageDataConfig;
 use crate::labels::TargetKind;
 use crate::panics::caught;
-use crate::table::{damaged, simplify};
+use crate::table::{ParquetEnds, damaged, simplify};
 
 pub(super) const FORMAT: Format = Format {
     open,
@@ -98,7 +97,7 @@ impl Source for ParquetImages {
 }
 
 fn read_all(
-    builder: ParquetRecordBatchReaderBuilder<File>,
+    builder: ParquetRecordBatchReaderBuilder<ParquetEnds>,
 ) -> Result<Vec<RecordBatch>, ArrowError> {
     builder.build()?.map(|batch| simplify(&batch?)).collect()
 }

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::ParquetFile;
 use crate::error::{DataError, absolute};
 use crate::panics::caught;
-use crate::table::{damaged, open_parquet};
+use crate::table::{ParquetEnds, damaged, open_parquet};
 
 /// The names of classes in the order of their indices, from the description that Hugging Face's
 /// `datasets` puts into the file.
@@ -43,10 +43,10 @@ pub(super) fn metadata(path: &Path) -> Result<ArrowReaderMetadata, DataError> {
 
 pub(super) fn open_file(
     file: &ParquetFile,
-) -> Result<ParquetRecordBatchReaderBuilder<File>, DataError> {
+) -> Result<ParquetRecordBatchReaderBuilder<ParquetEnds>, DataError> {
     let open = File::open(&file.path).map_err(|source| DataError::read(&file.path, source))?;
     Ok(ParquetRecordBatchReaderBuilder::new_with_metadata(
-        open,
+        ParquetEnds(open),
         file.metadata.clone(),
     ))
 }

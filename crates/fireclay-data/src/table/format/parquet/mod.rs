@@ -1,6 +1,7 @@
 //! Apache Parquet.
 
 mod bounds;
+mod ends;
 mod types;
 
 use std::fs::File;
@@ -12,6 +13,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use serde_json::Value;
 
+pub(crate) use self::ends::Ends;
 pub(crate) use self::types::{simple, simplify};
 use super::{Format, Pieces, Sink, Target, same_in_all};
 use crate::error::DataError;
@@ -140,7 +142,7 @@ impl Iterator for ParquetBatches {
 
 impl Pieces for ParquetBatches {}
 
-pub(crate) fn open(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>, DataError> {
+pub(crate) fn open(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<Ends>, DataError> {
     let fail = |source| DataError::read(path, source);
     let file = File::open(path).map_err(fail)?;
     let bytes = file.metadata().map_err(fail)?.len();
@@ -148,7 +150,9 @@ pub(crate) fn open(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>,
         return Err(DataError::empty(path));
     }
     bounds::check(path, &file)?;
-    let opened = caught(path, || ParquetRecordBatchReaderBuilder::try_new(file))?;
+    let opened = caught(path, || {
+        ParquetRecordBatchReaderBuilder::try_new(Ends(file))
+    })?;
     let opened = opened.map_err(|error| damaged(path, &error))?;
     bounds::check_rows(path, bytes, opened.metadata())?;
     Ok(opened)
