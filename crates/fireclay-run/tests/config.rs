@@ -6,7 +6,9 @@ use std::fs;
 use std::path::Path;
 
 use fireclay_config::Problem;
-use fireclay_data::{ChatFormat, ImageFormat, PairFormat, TextFormat, TokenizerKind};
+use fireclay_data::{
+    ChatFormat, ImageFormat, PairFormat, PreferenceFormat, TextFormat, TokenizerKind,
+};
 use fireclay_models::{
     EncoderConfig, Family, ImageConfig, LanguageConfig, TabularConfig, TranslationConfig,
 };
@@ -546,6 +548,7 @@ fn the_schema_has_the_keys_that_the_parser_accepts() {
         &ImageFormat::ALL.map(|format| format.name()),
         &TextFormat::ALL.map(|format| format.name()),
         &ChatFormat::ALL.map(|format| format.name()),
+        &PreferenceFormat::ALL.map(|format| format.name()),
         &PairFormat::ALL.map(|format| format.name()),
         &["text_table"],
     ];

@@ -239,7 +239,7 @@ fn what_is_wrong_with_a_line_is_said_with_its_number() {
         (json!(["a"]), "must be an object"),
         (
             json!({"prompt": "a", "chosen": "b"}),
-            "no field \"rejected\"; the fields are \"prompt\", \"chosen\"",
+            "no field \"rejected\"; the fields are \"chosen\", \"prompt\"",
         ),
         (
             json!({"prompt": "a", "chosen": 1, "rejected": "b"}),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{Raw, Source};
+use super::{Raw, Shuffled, Source};
 use crate::error::DataError;
 
 /// A source that knows each image again: one that another program has changed since would make other batches than those
@@ -59,6 +59,10 @@ impl Source for Steady {
 
     fn read_start(&self, index: usize, most: u64) -> Result<Option<Vec<u8>>, DataError> {
         self.source.read_start(index, most)
+    }
+
+    fn shuffled(&self) -> Option<Shuffled<'_>> {
+        self.source.shuffled()
     }
 
     fn hashes(&self) -> Result<BTreeMap<String, String>, DataError> {
