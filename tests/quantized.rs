@@ -87,12 +87,15 @@ fn adapters_learn_beside_a_base_in_few_bits() {
     }
     assert_ne!(loss(&project, "fine/1"), loss(&project, "fine/2"));
     // Beside the same base in other bits they are nothing.
-    let config = project
-        .read("runs/fine/2/config.toml")
-        .replace("\"q8\"", "\"nf4\"");
-    project.write("runs/fine/2/config.toml", &config);
+    for name in ["config.toml", "run.lock"] {
+        let path = format!("runs/fine/2/{name}");
+        let text = project.read(&path).replace("\"q8\"", "\"nf4\"");
+        project.write(&path, &text);
+    }
     let ran = project.run("evaluate runs/fine/2");
     assert_ne!(ran.code, 0, "{}", ran.out);
+    let words = "the base of runs/fine/2 cannot be used";
+    assert!(ran.err.contains(words), "no {words:?} in {}", ran.err);
 }
 
 #[test]

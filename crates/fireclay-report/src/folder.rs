@@ -1,7 +1,7 @@
 //! A run folder, read whole.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, TryLockError};
 use std::path::{Path, PathBuf};
 
 use fireclay_guard::{LARGEST, open, read, text};
@@ -66,8 +66,11 @@ impl RunFolder {
             lock if lock.exists() => toml_file(&lock)?,
             _ => Default::default(),
         };
-        verify(&path, &lock, ENDED, &RECORD)?;
-        check_lengths(&path, &lock)?;
+        // What is being trained again has not ended yet.
+        if !is_held(&path) {
+            verify(&path, &lock, ENDED, &RECORD)?;
+            check_lengths(&path, &lock)?;
+        }
         let evaluation_json = json(&path.join("evaluation.json"))?.unwrap_or(Value::Null);
         let answer = json(&path.join("postprocess.json"))?.unwrap_or(Value::Null);
         Ok(Self {
@@ -238,6 +241,12 @@ fn sha256(path: &Path) -> std::io::Result<[u8; 32]> {
     Ok(hash.finalize().into())
 }
 
+/// Whether a process trains the run: it holds the lock.
+pub(crate) fn is_held(run: &Path) -> bool {
+    let lock = open(&run.join(".lock"));
+    lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
+
 /// Refuses a finished run whose configuration, record or evaluation is not what it was at its end.
 ///
 /// # Errors
@@ -246,7 +255,7 @@ fn sha256(path: &Path) -> std::io::Result<[u8; 32]> {
 pub fn check_record(run: &Path) -> Result<(), ReportError> {
     let path = find(run)?;
     let lock = path.join("run.lock");
-    match lock.exists() {
+    match lock.exists() && !is_held(&path) {
         true => verify(&path, &toml_file(&lock)?.1, ENDED, &RECORD),
         false => Ok(()),
     }

@@ -109,8 +109,8 @@ pub struct Choice {
 }
 
 impl Question {
-    /// The question with its answer, as an example for others.
-    pub fn solved(&self) -> String {
+    /// The question and its answer, as an example for others.
+    pub fn solved(&self) -> (String, String) {
         let (context, answer) = match &self.asked {
             Asked::Choices { choices, answer } => {
                 let right = &choices[*answer];
@@ -119,7 +119,7 @@ impl Question {
             Asked::End { context, end } => (context, end),
             Asked::Written { prompt, answers } => (prompt, &answers[0]),
         };
-        format!("{context} {answer}")
+        (context.clone(), answer.clone())
     }
 
     /// Whether two of its choices are the same text, so that one of them can never be chosen.

@@ -4,6 +4,7 @@ use burn::tensor::Tensor;
 
 use super::plain::{Attention, perhaps_one_pass};
 use super::thirds;
+use crate::half::widen;
 use crate::operation::Operation;
 
 /// [`Attention`] of some queries at a time, whose weights are made again for the gradients: memory grows with the length of
@@ -59,6 +60,8 @@ impl Blocks {
             let weights = attention.weights_of(part.clone(), keys.clone());
             let parts = [part, keys.clone(), values.clone()];
             let [to_part, to_keys, to_values] = attention.gradients(parts, weights, own);
+            // A sum of many parts would lose too much in half precision.
+            let [to_keys, to_values] = [to_keys, to_values].map(widen);
             to_query.push(to_part);
             others = Some(match others.take() {
                 Some([keys, values]) => [keys + to_keys, values + to_values],
@@ -66,6 +69,8 @@ impl Blocks {
             });
         }
         let [to_keys, to_values] = others.expect("a long text has queries");
+        let [to_keys, to_values] = [(to_keys, &keys), (to_values, &values)]
+            .map(|(gradient, of)| gradient.cast(of.dtype()));
         [Tensor::cat(to_query, 2), to_keys, to_values]
     }
 }

@@ -22,13 +22,12 @@ pub fn adapter_config<F: Family>(
     let holder = |name: &String| Some(name.rsplit_once('.')?.0.to_owned());
     let modules: BTreeSet<_> = description.whole.iter().filter_map(holder).collect();
     let hugging_face = config.hugging_face(shape).unwrap_or_default();
-    json!({
+    let mut json = json!({
         "peft_type": "LORA",
         "task_type": task_type(&hugging_face),
         "base_model_name_or_path": base,
         "r": lora.rank,
         "lora_alpha": lora.alpha,
-        "use_rslora": lora.rank_stabilized,
         "lora_dropout": 0.0,
         "target_modules": adapted(config, model),
         "modules_to_save": (!modules.is_empty()).then_some(modules),
@@ -36,7 +35,12 @@ pub fn adapter_config<F: Family>(
         "fan_in_fan_out": hugging_face["model_type"] == "gpt2",
         "bias": "none",
         "inference_mode": true,
-    })
+    });
+    // Only where it is so: PEFT's default is false, and adapters that were written before have no such key.
+    if lora.rank_stabilized {
+        json["use_rslora"] = true.into();
+    }
+    json
 }
 
 /// PEFT's name for what the class of `transformers` is for; the masked language model has none.

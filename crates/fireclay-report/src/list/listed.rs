@@ -1,6 +1,6 @@
 //! A run of the list, and what its files say of it.
 
-use std::fs::{self, TryLockError};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use toml::Table;
 
-use crate::folder::{RunFolder, lookup};
+use crate::folder::{RunFolder, is_held, lookup};
 use crate::outcome::headline;
 use crate::page::Cost;
 
@@ -207,10 +207,4 @@ fn text(value: Option<&toml::Value>) -> String {
         .and_then(toml::Value::as_str)
         .unwrap_or_default()
         .to_owned()
-}
-
-/// Whether a process trains the run: it holds the lock.
-fn is_held(run: &Path) -> bool {
-    let lock = fireclay_guard::open(&run.join(".lock"));
-    lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }

@@ -115,6 +115,11 @@ impl Proposed<'_> {
 
     /// The tokens that are proposed, and the shares of all tokens that each was drawn from.
     fn propose(&mut self) -> Result<(Vec<u32>, Vec<Vec<Share>>), GenerateError> {
+        // A token that only the model knows: what the other would read is another text.
+        let known = |token: &u32| (*token as usize) < self.known;
+        if !self.draft.tokens.iter().all(known) {
+            return Ok((Vec::new(), Vec::new()));
+        }
         // One token is the model's own.
         let room = self.model.room().min(self.draft.left() - 1);
         let mut ahead = Vec::new();

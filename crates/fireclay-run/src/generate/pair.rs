@@ -54,10 +54,11 @@ impl Reader {
         let tally = self.tokenizer.tally(&whole, &own);
         let (tokens, before) = match context.is_empty() {
             true => self.after_nothing(own)?,
-            false => {
-                let context = self.started(self.tokenizer.encode(context)?);
-                (self.started(own), context.len())
-            }
+            false => match self.started(self.tokenizer.encode(context)?).len() {
+                // The tokenizer has no token for any of it.
+                0 => self.after_nothing(own)?,
+                before => (self.started(own), before),
+            },
         };
         let count = match tokens.len().checked_sub(before) {
             None | Some(0) => return Err(PairError::NoToken),

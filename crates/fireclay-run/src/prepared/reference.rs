@@ -22,7 +22,7 @@ impl Execute<'_> {
         (model, splits): (&Model<W>, [W::Samples; 3]),
         folder: &RunFolder,
     ) -> Result<([W::Samples; 3], Option<String>), RunError> {
-        let Some(Reference { of, with }) = W::reference(config) else {
+        let Some(Reference { of, each, with }) = W::reference(config) else {
             return Ok((splits, None));
         };
         let bytes = match self.resumed {
@@ -49,6 +49,10 @@ impl Execute<'_> {
             splits: found,
             sha256,
         } = decode(&bytes).map_err(unread)?;
+        let counts = splits.each_ref().map(|split| each * split.len());
+        if found.each_ref().map(Vec::len) != counts {
+            return Err(unread("it is of other samples".into()));
+        }
         let mut found = found.into_iter().map(Arc::from);
         let splits = splits.map(|split| with(split, found.next().unwrap_or_default()));
         Ok((splits, Some(sha256)))

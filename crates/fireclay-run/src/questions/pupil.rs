@@ -7,7 +7,7 @@ use fireclay_metrics::{exact_match, word_f1};
 
 use super::Exam;
 use super::grade::{Answer, Judged, Judgement, Notes};
-use super::prompts::Prompts;
+use super::prompts::{Example, Prompts};
 use crate::generate::{self, Limits, PairError, Reader, Sampling};
 use crate::run::{Run, RunError};
 
@@ -73,10 +73,10 @@ impl<'a> Pupil<'a> {
     pub fn answer(
         &mut self,
         question: &Question,
-        examples: &str,
+        examples: &[Example],
         path: &Path,
     ) -> Result<Judgement, RunError> {
-        let before = [question.told.as_str(), examples];
+        let before = (question.told.as_str(), examples);
         let answer = match &question.asked {
             Asked::Choices { choices, answer } => self.choose(before, choices, *answer),
             Asked::End { context, end } => self.end(before, context, end),
@@ -99,7 +99,7 @@ impl<'a> Pupil<'a> {
 
     fn choose(
         &mut self,
-        [told, examples]: [&str; 2],
+        (told, examples): (&str, &[Example]),
         choices: &[Choice],
         answer: usize,
     ) -> Result<Answer, Wrong> {
@@ -109,7 +109,7 @@ impl<'a> Pupil<'a> {
             let (_, before) = match context.take().filter(|(of, _)| *of == choice.context) {
                 Some(same) => context.insert(same),
                 None => {
-                    let text = self.prompts.context([told, examples, &choice.context]);
+                    let text = self.prompts.context(told, examples, &choice.context);
                     context.insert((choice.context.as_str(), text.map_err(Wrong::Question)?))
                 }
             };
@@ -135,11 +135,11 @@ impl<'a> Pupil<'a> {
 
     fn end(
         &mut self,
-        [told, examples]: [&str; 2],
+        (told, examples): (&str, &[Example]),
         context: &str,
         end: &str,
     ) -> Result<Answer, Wrong> {
-        let before = self.prompts.context([told, examples, context]);
+        let before = self.prompts.context(told, examples, context);
         let pair = self.reader.pair(&before.map_err(Wrong::Question)?, end);
         let pair = pair.map_err(|error| Wrong::of("the last word", error))?;
         self.saw(pair.tally, pair.unread > 0);
@@ -156,11 +156,11 @@ impl<'a> Pupil<'a> {
 
     fn write(
         &mut self,
-        [told, examples]: [&str; 2],
+        (told, examples): (&str, &[Example]),
         prompt: &str,
         answers: &[String],
     ) -> Result<Answer, Wrong> {
-        let context = self.prompts.context([told, examples, prompt]);
+        let context = self.prompts.context(told, examples, prompt);
         let (tokens, tally) = self.reader.asked(&context.map_err(Wrong::Question)?)?;
         let writer = self.run.writer()?;
         let room = writer

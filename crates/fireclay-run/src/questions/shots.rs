@@ -6,6 +6,7 @@ use std::mem::discriminant;
 use fireclay_data::{DataError, Question, Questions};
 
 use super::Exam;
+use super::prompts::Example;
 use super::python::PythonRandom;
 use crate::run::RunError;
 
@@ -73,12 +74,12 @@ impl Shots {
         self.overlaps
     }
 
-    /// What stands before a question, with a blank line after each example.
+    /// The examples for a question, with their answers.
     ///
     /// # Errors
     ///
     /// If there are too few examples.
-    pub fn before(&mut self, question: &Question) -> Result<String, DataError> {
+    pub fn before(&mut self, question: &Question) -> Result<Vec<Example>, DataError> {
         let drawn = self.drawn(question);
         if drawn.len() < self.count {
             let about = question
@@ -94,7 +95,7 @@ impl Shots {
                 question.line
             )));
         }
-        let solved = drawn.iter().map(|at| self.pool[*at].solved() + "\n\n");
+        let solved = drawn.iter().map(|at| self.pool[*at].solved());
         Ok(solved.collect())
     }
 

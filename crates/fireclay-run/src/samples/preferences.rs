@@ -24,6 +24,12 @@ pub struct PreferenceSamples {
 }
 
 impl PreferenceSamples {
+    /// The number of each pair in the order of its files, from 1.
+    pub fn numbers(&self) -> Vec<u64> {
+        let split = self.split.iter();
+        split.flat_map(PreferenceSplit::numbers).collect()
+    }
+
     /// The pairs of `split`, which is that of this number if it is one of the run's own.
     pub fn new(split: Option<PreferenceSplit>, number: Option<usize>) -> Self {
         Self {

@@ -12,8 +12,10 @@ use crate::run::RunError;
 /// puts these beside them. The numbers are computed once for a run, by all of its processes together, and kept in its
 /// folder: a run that goes on has the same bits.
 pub struct Reference<W: Workload> {
-    /// The numbers of the samples of a split, in their order: as many of each.
+    /// The numbers of the samples of a split, in their order.
     pub of: ReferenceOf<W>,
+    /// How many numbers a sample has.
+    pub each: usize,
     /// The samples of a split with their numbers beside them.
     pub with: fn(W::Samples, Arc<[f32]>) -> W::Samples,
 }

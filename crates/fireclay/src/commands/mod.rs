@@ -246,7 +246,7 @@ fn device(config: &RunConfig, backend: Option<&str>) -> Result<RunDevice, Failur
     let cluster = config.cluster.as_ref();
     let which = Which {
         index: config.device.device_index,
-        process: match cluster.is_none_or(|cluster| cluster.device_per_process) {
+        process: match cluster.is_some_and(|cluster| cluster.device_per_process) {
             true => on_this_machine(),
             false => Share::WHOLE,
         },

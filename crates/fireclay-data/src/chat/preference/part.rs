@@ -96,7 +96,8 @@ impl Source<'_> {
         let (mut counts, mut pairs) = (Counts::default(), Vec::new());
         for row in rows {
             let both = &found.conversations[2 * row..][..2];
-            pairs.extend(self.answers(found, [&both[0], &both[1]], &mut counts)?);
+            let number = *row as u64 + 1;
+            pairs.extend(self.answers(found, (number, [&both[0], &both[1]]), &mut counts)?);
         }
         Ok(Part {
             name: name.to_owned(),
@@ -111,7 +112,7 @@ impl Source<'_> {
     fn answers(
         &self,
         found: &Found,
-        both: [&Stretch; 2],
+        (number, both): (u64, [&Stretch; 2]),
         counts: &mut Counts,
     ) -> Result<Option<Answers>, DataError> {
         if let Some(first) = both.iter().find_map(|answer| answer.alone()) {
@@ -135,6 +136,7 @@ impl Source<'_> {
             return Ok(None);
         }
         Ok(Some(Answers {
+            number,
             parts: [chosen, rejected],
             trained: [of_chosen, of_rejected],
         }))

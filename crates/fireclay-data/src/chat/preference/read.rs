@@ -27,7 +27,7 @@ pub(super) struct Reader<'a> {
 }
 
 /// Another number for what would come out otherwise.
-const VERSION: &str = "preferences 1";
+const VERSION: &str = "preferences 2";
 
 impl Reader<'_> {
     /// The tokens of all pairs, in the order of the files: two texts for each.
@@ -46,9 +46,11 @@ impl Reader<'_> {
         let (config, chat) = (self.config, &self.chat);
         let fields = (&config.prompt, &config.chosen, &config.rejected);
         format!(
-            "{VERSION} {fields:?} {:?} {:?} {chat:?} {}",
+            "{VERSION} {fields:?} {:?} {:?} {chat:?} {:?} {:?} {}",
             config.plain,
             config.today,
+            self.tokenizer.start(),
+            self.tokenizer.end_of_text(),
             self.tokenizer.to_json()
         )
     }

@@ -19,6 +19,8 @@ pub struct PreferenceSplit {
 /// text train.
 #[derive(Clone, Debug)]
 pub(super) struct Answers {
+    /// The number of the pair in the order of the files, from 1.
+    pub number: u64,
     pub parts: [Part; 2],
     pub trained: [u64; 2],
 }
@@ -34,6 +36,11 @@ impl PreferenceSplit {
     /// The number of pairs.
     pub fn pairs(&self) -> usize {
         self.pairs.len()
+    }
+
+    /// The number of each pair in the order of the files, from 1; those that are left out have one, too.
+    pub fn numbers(&self) -> impl Iterator<Item = u64> + '_ {
+        self.pairs.iter().map(|pair| pair.number)
     }
 
     fn parts(&self) -> impl Iterator<Item = &Part> {

@@ -76,7 +76,11 @@ impl Tutor<'_> {
                     .into(),
             );
         }
-        // Some write it themselves.
+        // Some write them themselves.
+        let start = match read.starts_with(start) {
+            true => &[][..],
+            false => start,
+        };
         let end = end.filter(|end| read.last() != Some(end));
         offsets.splice(0..0, start.iter().map(|_| (0, 0)));
         offsets.extend(end.map(|_| (text.len(), text.len() + 1)));
@@ -87,7 +91,10 @@ impl Tutor<'_> {
             is_whole: true,
         };
         mark(&mut tokens, &places(&offsets, |_| false), &[turn], false);
-        Ok(Lesson { tokens, tally })
+        match tokens.iter().skip(1).any(|token| token & UNTRAINED == 0) {
+            true => Ok(Lesson { tokens, tally }),
+            false => Err("no token of an answer counts; leave the line out".into()),
+        }
     }
 
     /// A conversation goes on with an answer.

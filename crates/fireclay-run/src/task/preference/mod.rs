@@ -26,9 +26,9 @@ const METRICS: &[Metric] = &[
     Metric::higher("reward_accuracy"),
     Metric::higher("margin"),
     Metric::higher("chosen_reward"),
-    Metric::higher("rejected_reward"),
+    Metric::lower("rejected_reward"),
     Metric::higher("chosen_log_probability"),
-    Metric::higher("rejected_log_probability"),
+    Metric::lower("rejected_log_probability"),
 ];
 
 /// What all tasks on pairs of answers say alike.

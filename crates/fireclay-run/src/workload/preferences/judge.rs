@@ -94,11 +94,13 @@ impl Run for JudgingRun {
                 (SPLITS[number], samples, notes)
             }
         };
-        let pairs = samples.len() as u64;
         let names = vec![name.to_owned(); samples.len()];
         let columns: [(_, ArrayRef); 2] = [
             ("split", Arc::new(StringArray::from(names))),
-            ("pair", Arc::new(UInt64Array::from_iter_values(1..=pairs))),
+            (
+                "pair",
+                Arc::new(UInt64Array::from_iter_values(samples.numbers())),
+            ),
         ];
         let columns = columns.into_iter().chain(self.judged(samples)?);
         Ok(OnSplit {

@@ -141,6 +141,7 @@ impl<K: Kind> Workload for Preferences<K> {
     fn reference(config: &RunConfig) -> Option<Reference<Self>> {
         reference::needed(config).then_some(Reference {
             of: reference::of,
+            each: 2,
             with: PreferenceSamples::referring,
         })
     }

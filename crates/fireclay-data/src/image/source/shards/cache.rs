@@ -80,7 +80,9 @@ impl ShardCache {
             Some(place) => state.open.remove(place),
             None => {
                 // A file that is thrown out takes room as long as it is open.
-                state.open.clear();
+                if !self.path(fetched).exists() {
+                    state.open.clear();
+                }
                 let is_known = state.verified.contains(&fetched.sha256);
                 let file = self.found_or_fetched(fetched, is_known)?;
                 state.verified.insert(fetched.sha256.clone());
@@ -94,8 +96,12 @@ impl ShardCache {
         Ok(file)
     }
 
+    fn path(&self, fetched: &Fetched) -> PathBuf {
+        self.folder.join(format!("{}.tar", fetched.sha256))
+    }
+
     fn found_or_fetched(&self, fetched: &Fetched, is_known: bool) -> Result<OpenFile, DataError> {
-        let path = self.folder.join(format!("{}.tar", fetched.sha256));
+        let path = self.path(fetched);
         let find = || {
             let file = OpenFile::open(&path).ok()?;
             let is_whole = is_known || sha256_file(&path).is_ok_and(|hash| hash == fetched.sha256);
@@ -131,9 +137,10 @@ impl ShardCache {
             let Ok(metadata) = path.metadata() else {
                 continue;
             };
-            if path.extension().is_some_and(|ending| ending == "part") && path != part {
+            // Whatever else is in the folder is somebody's own.
+            if is_named_by_hash(&path, ".tar.part") && path != part {
                 fs::remove_file(&path).map_err(fail)?;
-            } else if path.extension().is_some_and(|ending| ending == "tar") {
+            } else if is_named_by_hash(&path, ".tar") {
                 let used = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
                 archives.push((used, metadata.len(), path));
             }
@@ -165,4 +172,11 @@ impl ShardCache {
             other => other,
         }
     }
+}
+
+/// Whether a file has the name that this cache gives: the hash of what is in it, and this ending.
+fn is_named_by_hash(path: &Path, ending: &str) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    let hash = name.and_then(|name| name.strip_suffix(ending));
+    hash.is_some_and(|hash| hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
