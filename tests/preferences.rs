@@ -85,7 +85,7 @@ fn each_loss_trains_as_trl_and_pytorch_do() {
         ("reward", "--set task.type=reward"),
     ];
     for (run, (name, sets)) in (1..).zip(tasks) {
-        project.ok(&format!("train run.toml -q {sets}"));
+        project.ok(format!("train run.toml -q {sets}").trim_end());
         let wanted = &numbers[name];
         let record = project.record(&format!("run/{run}"));
         let found = record.iter().filter_map(|line| line["loss"].as_f64());
@@ -111,7 +111,7 @@ fn each_loss_trains_as_trl_and_pytorch_do() {
 fn a_reward_model_tells_how_good_answers_are() {
     let project = project();
     let sets = "--set task.type=reward --set train.max_steps=60 --set train.shuffle=true --set optimizer.learning_rate=0.01";
-    project.ok(&format!("train run.toml -q {sets}"));
+    project.ok(format!("train run.toml -q {sets}").trim_end());
     let after = judged(&project, 1);
     assert_eq!(after["reward_accuracy"], 1.0, "{after}");
     project.ok("predict runs/run/1 preferences.jsonl -o rewards.csv");
@@ -264,7 +264,7 @@ fn the_run_prefers_the_better_answers_and_is_talked_to() {
     assert_eq!(ran.out, "The Nile.\nThe Seine.\n", "{}", ran.err);
     // What was tuned before is the model that direct preference optimization begins with.
     let sets = "--set model.pretrained=runs/run/1 --set train.max_steps=20";
-    project.ok(&format!("train run.toml -q {sets}"));
+    project.ok(format!("train run.toml -q {sets}").trim_end());
     let after = judged(&project, 2);
     assert!(after["loss"].as_f64().unwrap() < 0.6, "{after}");
     project.ok("report runs/run/2");

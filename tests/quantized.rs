@@ -192,7 +192,7 @@ fn what_cannot_be_in_few_bits_is_refused() {
     project.write("gpt.toml", SMALL_GPT);
     project.write("other.toml", &gpt);
     let words = [
-        "model.quantize",
+        "`quantize` is for",
         "no layer of \"gpt\" has weights in few bits",
     ];
     project.refused("train other.toml", 2, &words);
