@@ -203,11 +203,11 @@ fn what_cannot_be_in_few_bits_is_refused() {
             "",
         ),
     );
-    project.refused("check whole.toml", 2, &["model.quantize", "needs [lora]"]);
+    project.refused("check whole.toml", 2, &["`quantize` needs [lora]"]);
     project.refused(
         "check fine.toml --set model.quantize=q3",
         2,
-        &["model.quantize", "nf4"],
+        &["quantize", "nf4"],
     );
 }
 
