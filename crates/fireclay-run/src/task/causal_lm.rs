@@ -22,14 +22,14 @@ use fireclay_train::strategy::{MeanLoss, Scorer, Taken, backward};
 pub struct CausalLmConfig {
     /// Tokens whose logits are in memory at once: they are made a second time for the gradients, so a step takes longer.
     /// The losses are the same but for rounding. By default all tokens of a batch, or of the part of it that a
-    /// thread computes; where these would be more than 134 million logits (512 MiB in single precision), so many tokens as
+    /// thread computes; where these would be more than 1,074 million logits (4 GiB in single precision), so many tokens as
     /// have 33 million.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub loss_chunk: Option<NonZeroUsize>,
 }
 
-/// Logits that are made at once where nothing else is asked for.
-const WHOLE: usize = 1 << 27;
+/// Logits that are made at once where nothing else is asked for: pieces are made twice, which takes time.
+const WHOLE: usize = 1 << 30;
 
 /// Logits of a piece where there are more.
 const PIECE: usize = 1 << 25;
