@@ -141,6 +141,20 @@ fn a_reward_model_tells_how_good_answers_are() {
         2,
         &["-o rewards.csv"],
     );
+    // The pairs that are read are not written over, and keep the numbers that they have in the file.
+    let pairs = project.read("preferences.jsonl");
+    let (first, rest) = pairs.split_once('\n').unwrap();
+    let same = r#"{"prompt": "a", "chosen": "b", "rejected": "b"}"#;
+    project.write("mine.jsonl", &format!("{first}\n{same}\n{rest}"));
+    let words = ["both input and output"];
+    project.refused("predict runs/run/1 mine.jsonl -o mine.jsonl", 1, &words);
+    let ran = project.ok("predict runs/run/1 mine.jsonl -o -");
+    let numbers: Vec<_> = ran
+        .out
+        .lines()
+        .filter_map(|line| line.split(',').nth(1))
+        .collect();
+    assert_eq!(numbers[..4], ["pair", "1", "3", "4"], "{}", ran.out);
     let sets = "--set task.type=reward --set task.token=<none>";
     project.refused(
         &format!("check run.toml {sets}"),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use fireclay_data::{TableFormat, TableWriter};
+use fireclay_data::{TableFormat, TableWriter, expand};
 
 use super::{format_of, whole};
 use crate::run::{On, OnSplit, Predicted, Run, RunError};
@@ -19,8 +19,12 @@ pub fn predict_split(
     (output, format): (&Path, Option<TableFormat>),
 ) -> Result<Predicted, RunError> {
     let stored = format_of(output, format)?;
+    let inputs = match on {
+        On::File { path, .. } => expand(path)?,
+        On::Split(_) | On::HeldOut => Vec::new(),
+    };
     let OnSplit { table, unit, notes } = run.answers_on(on)?;
-    whole(output, &[], &run.base().protected(), |part| {
+    whole(output, &inputs, &run.base().protected(), |part| {
         let mut writer = TableWriter::to(part, output, stored);
         writer.write(&table)?;
         Ok(writer.finish()?)

@@ -23,7 +23,7 @@ pub struct QuestionArgs {
     #[arg(
         long,
         value_name = "FILE",
-        conflicts_with_all = ["split", "data"],
+        conflicts_with_all = ["split", "data", "target_data", "context", "stride"],
         value_parser = paths::place()
     )]
     pub questions: Option<String>,

@@ -48,7 +48,7 @@ pub trait Kind: Send + Sync + 'static {
 pub struct Answering;
 
 impl Kind for Answering {
-    const NEXT: &'static str = "chat {}";
+    const NEXT: &'static str = "generate {} --prompt TEXT";
     const READS_WHOLE: bool = false;
 
     fn does(task: &TaskConfig) -> bool {
