@@ -5,6 +5,7 @@ mod execute;
 mod opening;
 mod preflight;
 mod reference;
+mod same_files;
 pub mod shards;
 mod together;
 mod training;
@@ -224,7 +225,7 @@ impl Prepared {
         let said = preflight::said(&loaded.config, &data);
         let said = said.map_err(|problems| loaded.problems(problems))?;
         loaded.notes.extend(said);
-        loaded.notes.extend(preflight::same_files(&loaded.config));
+        loaded.notes.extend(same_files::told(&loaded.config));
         let settled = (planner.settle)(&mut loaded.config, &data);
         settled.map_err(|problem| loaded.problems(vec![problem]))?;
         let mut problems = preflight(&loaded.config, &data, LARGEST);
