@@ -109,7 +109,7 @@ pub struct StartConfig {
     /// Tensors of the file that the model does not have, such as "aux.*".
     pub allow_unexpected: Vec<String>,
     /// The bits in which the weights of linear layers are kept, but for the head's: "nf4" for four, "q8" for eight. They
-    /// stay as they are, so a training needs [lora], whose adapters keep 32 bits. For `llama` and `decoder`; by default
+    /// stay as they are, so a training needs `[lora]`, whose adapters keep 32 bits. For `llama` and `decoder`; by default
     /// weights have 32 bits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quantize: Option<Quantize>,
