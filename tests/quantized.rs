@@ -94,7 +94,7 @@ fn adapters_learn_beside_a_base_in_few_bits() {
     }
     let ran = project.run("evaluate runs/fine/2");
     assert_ne!(ran.code, 0, "{}", ran.out);
-    let words = "the base of runs/fine/2 cannot be used";
+    let words = "its weights are not those that the adapters were trained beside";
     assert!(ran.err.contains(words), "no {words:?} in {}", ran.err);
 }
 
@@ -207,7 +207,7 @@ fn what_cannot_be_in_few_bits_is_refused() {
     project.refused(
         "check fine.toml --set model.quantize=q3",
         2,
-        &["quantize", "nf4"],
+        &["cannot be `q3`", "did you mean `q8`"],
     );
 }
 
