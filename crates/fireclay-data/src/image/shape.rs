@@ -5,7 +5,7 @@ use fireclay_guard::side_by_side;
 use super::config::ImageDataConfig;
 use super::decode::{Decoding, Header, header};
 use super::pixels::Channels;
-use super::source::{Raw, Source};
+use super::source::{Raw, Shuffled, Source};
 use super::split::threads;
 use crate::error::DataError;
 use crate::split::Splits;
@@ -82,7 +82,7 @@ fn headers(
 ) -> Result<Vec<(usize, Header)>, DataError> {
     let how = config.decoding(Channels::Rgb);
     let rows: Vec<usize> = spaced(rows, most).collect();
-    let found = in_parallel(&rows, threads(), |rows| {
+    let found = in_parallel(source, &rows, threads(), |rows| {
         let headers = rows.iter().map(|row| look(source, *row, &how));
         headers.collect::<Vec<_>>()
     });
@@ -99,14 +99,25 @@ fn headers(
     Ok(headers)
 }
 
-/// What a function gives for each of `threads` shares of the rows, in their order.
+/// What a function gives for shares of the rows, in their order; `threads` shares are worked on at a time. Where only a
+/// few archives are at hand, the threads share the rows of those before they go on to the next.
 pub(super) fn in_parallel<T: Send>(
+    source: &dyn Source,
     rows: &[usize],
     threads: usize,
     work: impl Fn(&[usize]) -> T + Sync,
 ) -> Vec<T> {
-    let share = rows.len().div_ceil(threads).max(1);
-    side_by_side(rows.chunks(share).collect(), work)
+    let stretches: Vec<&[usize]> = match source.shuffled() {
+        Some(Shuffled { mixed, archive, .. }) => rows
+            .chunk_by(|one, next| archive(*one) / mixed == archive(*next) / mixed)
+            .collect(),
+        None => vec![rows],
+    };
+    let shares = stretches.into_iter().flat_map(|rows| {
+        let share = rows.len().div_ceil(threads).max(1);
+        side_by_side(rows.chunks(share).collect(), &work)
+    });
+    shares.collect()
 }
 
 /// The header of an image, or what is wrong with it.

@@ -93,7 +93,7 @@ fn look(
     // Whole numbers add up to the same sum in any order, so the threads leave no trace.
     let mut sums = vec![[0; 256]; preprocess.channels()];
     let mut survey = Survey::default();
-    for part in in_parallel(rows, threads().min(8), look) {
+    for part in in_parallel(source, rows, threads().min(8), look) {
         let (histograms, found) = part?;
         survey.add(found);
         for (sum, part) in sums.iter_mut().zip(histograms) {

@@ -75,7 +75,7 @@ impl Survey {
             Ok::<_, DataError>(survey)
         };
         let mut all = Self::default();
-        for part in in_parallel(&rows, threads(), look) {
+        for part in in_parallel(source, &rows, threads(), look) {
             all.add(part?);
         }
         Ok(all)

@@ -11,9 +11,9 @@ use super::probabilities;
 use super::sets::{limit, set};
 use crate::answer::{Answers, Judged, Meaning, join};
 use fireclay_metrics::{
-    Baseline, Calibration, ClassCoverage, Classification, ConformalMethod, Coverage,
-    DEFAULT_THRESHOLD, Report, ThresholdObjective, calibration_error, classification_baseline,
-    classification_report, coverage_of, fit_temperature, log_loss, tempered, tune_threshold_from,
+    Baseline, Calibration, Classification, DEFAULT_THRESHOLD, Report, ThresholdObjective,
+    calibration_error, classification_baseline, classification_report, fit_temperature, log_loss,
+    tempered, tune_threshold_from,
 };
 
 /// Outputs are the logits of classes.
@@ -250,12 +250,6 @@ impl ClassificationAnswer {
         tune_threshold_from(&truth, &scores, objective, self.least_recall)
     }
 
-    /// The probability of the true class of each row.
-    fn of_truth(&self, truth: &[u32], probabilities: &[f64]) -> impl Iterator<Item = f64> {
-        let rows = probabilities.chunks(self.classes.len()).zip(truth);
-        rows.map(|(row, class)| row[*class as usize])
-    }
-
     /// What the temperature changes, given the probabilities without it and with it.
     fn calibration(&self, truth: &[u32], probabilities: [&[f64]; 2]) -> Option<Calibration> {
         let measured = |probabilities| {
@@ -273,67 +267,6 @@ impl ClassificationAnswer {
             ece,
             log_loss_before,
             log_loss,
-        })
-    }
-
-    /// The limit of each class, from its own rows; a class of too few is in every set.
-    fn limits_by_class(&self, truth: &[u32], probabilities: &[f64], coverage: f64) -> Vec<f64> {
-        let own = |class| {
-            let rows = self.of_truth(truth, probabilities).zip(truth);
-            rows.filter_map(move |(p, of)| (*of == class).then_some(p))
-        };
-        let classes = 0..self.classes.len() as u32;
-        classes
-            .map(|class| limit(own(class), coverage).unwrap_or(0.0))
-            .collect()
-    }
-
-    /// The least probability of each class in a set, if answers have sets.
-    fn limits(&self) -> Option<Vec<f64>> {
-        match &self.least_by_class[..] {
-            [] => Some(vec![self.least?; self.classes.len()]),
-            limits => Some(limits.to_vec()),
-        }
-    }
-
-    /// How many answers are not in their own set.
-    fn outside_of(&self, limits: &[f64], chosen: &[u32], probabilities: &[f64]) -> u64 {
-        let rows = probabilities.chunks(self.classes.len()).zip(chosen);
-        let outside = rows.filter(|(row, class)| {
-            let class = **class as usize;
-            row[class] < limits[class]
-        });
-        outside.count() as u64
-    }
-
-    /// How often the sets hold the truth, over all rows and by class.
-    fn covered(
-        &self,
-        truth: &[u32],
-        (chosen, probabilities): (&[u32], &[f64]),
-    ) -> Option<Coverage> {
-        let (limits, stated) = self.limits().zip(self.coverage)?;
-        let rows = probabilities.chunks(self.classes.len());
-        let sizes: Vec<f64> = rows.map(|row| set(row, &limits).len() as f64).collect();
-        let held = self.of_truth(truth, probabilities).zip(truth);
-        let held: Vec<bool> = held
-            .map(|(p, class)| p >= limits[*class as usize])
-            .collect();
-        let method = match self.least_by_class.is_empty() {
-            true => ConformalMethod::Lac,
-            false => ConformalMethod::LacByClass,
-        };
-        let by_class = (0u32..).zip(self.classes.iter().zip(&limits));
-        let by_class = by_class.map(|(class, (name, least))| {
-            let rows = truth.iter().zip(&held);
-            let own = rows.filter_map(|(of, held)| (*of == class).then_some(*held));
-            ClassCoverage::new(name, *least, &own.collect::<Vec<_>>())
-        });
-        let outside = self.outside_of(&limits, chosen, probabilities) as f64;
-        Some(Coverage {
-            outside: Some(outside / truth.len().max(1) as f64),
-            by_class: by_class.collect(),
-            ..coverage_of((method, stated), &held, &sizes)?
         })
     }
 
@@ -357,6 +290,8 @@ impl ClassificationAnswer {
 
 #[cfg(test)]
 mod tests {
+    use fireclay_metrics::Coverage;
+
     use super::*;
 
     /// Two samples of "no", then two of "yes", with these probabilities of "no".
