@@ -24,6 +24,10 @@ pub struct Estimate {
     pub processes: usize,
     /// Whether each of them remembers what the optimizer keeps of a share of the parameters.
     pub shares_optimizer: bool,
+    /// How often they wait for each other while a micro-batch is computed: in each batch norm that takes its statistics over
+    /// all of them, forward and backward, and at the end.
+    #[serde(skip)]
+    pub meets: usize,
     /// What forward and backward compute in.
     pub precision: Precision,
     /// Memory while training.

@@ -210,6 +210,7 @@ impl Estimator {
             flops: self.flops(operations.iter().map(flops).sum()),
             processes: self.processes,
             shares_optimizer: self.shares_optimizer(),
+            meets: self.meets(),
             precision: self.config.precision,
             traffic_per_step: self.traffic(operations),
             checkpoint_bytes: self.checkpoint(&memory),

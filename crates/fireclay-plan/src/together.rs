@@ -30,6 +30,18 @@ impl Estimator {
         self.processes > 1 && cluster.is_some_and(|cluster| cluster.shard_optimizer)
     }
 
+    /// How often the processes wait for each other while a micro-batch is computed.
+    pub(crate) fn meets(&self) -> usize {
+        let cluster = self.config.cluster.as_ref();
+        if self.processes == 1 || !cluster.is_some_and(|cluster| cluster.sync_batch_norm) {
+            return 0;
+        }
+        // Each batch norm has a mean and a variance.
+        let tensors = self.subject.tensors.iter();
+        let norms = tensors.filter(|tensor| tensor.statistic).count() / 2;
+        2 * norms + 1
+    }
+
     /// What of `remembered` the process keeps that has most: whole parameters have owners, the largest first to whoever has
     /// the fewest numbers, as in `cluster/owners.rs` of fireclay-train.
     pub(crate) fn largest_share(&self, remembered: u64) -> u64 {

@@ -10,8 +10,15 @@ use super::request::{ExplainError, Request};
 /// Nodes beyond which sums in 32 bits get no better.
 const MOST_STEPS: usize = 10_000;
 
-/// How many samples are taken.
-pub(super) fn rows(run: &dyn Run, request: &Request<'_>) -> Result<usize, ExplainError> {
+/// Cells of a table that are explained where nobody says how many rows, at most; some rows are, whatever their width.
+const CELLS: usize = 2_000_000;
+const FEWEST: usize = 10;
+
+/// How many samples are taken, and what is to be said of that.
+pub(super) fn rows(
+    run: &dyn Run,
+    request: &Request<'_>,
+) -> Result<(usize, Option<String>), ExplainError> {
     if request.rows == Some(0) || request.steps == Some(0) {
         return Err(ExplainError::Usage(
             "--rows and --steps must be at least 1".into(),
@@ -22,18 +29,22 @@ pub(super) fn rows(run: &dyn Run, request: &Request<'_>) -> Result<usize, Explai
             "--steps must be at most {MOST_STEPS}"
         )));
     }
-    let kind = run
-        .schema()
-        .columns
-        .first()
-        .map(|column| column.kind.clone());
-    let usual = match (request.on, kind) {
+    if let Some(rows) = request.rows {
+        return Ok((rows, None));
+    }
+    let columns = &run.schema().columns;
+    let usual = match (request.on, columns.first().map(|column| &column.kind)) {
         (On::File { .. }, _) => 10,
         (_, Some(InputKind::Image { .. })) => 16,
         (_, Some(InputKind::Text { .. })) => 50,
         _ => 200,
     };
-    Ok(request.rows.unwrap_or(usual))
+    let rows = usual.min((CELLS / columns.len().max(1)).max(FEWEST));
+    let note = (rows < usual).then(|| {
+        let columns = columns.len();
+        format!("{rows} rows are explained, not {usual}, since each has {columns} columns; --rows asks for more")
+    });
+    Ok((rows, note))
 }
 
 /// The methods that are asked for, or that people expect.

@@ -45,7 +45,8 @@ pub fn explain(run: &dyn Run, request: &Request<'_>) -> Result<Explained, Explai
                        explain is for tables, images and texts with labels";
         ExplainError::Usage(message.into())
     })?;
-    let taken = run.take(request.on, rows(run, request)?)?;
+    let (rows, fewer) = rows(run, request)?;
+    let taken = run.take(request.on, rows)?;
     let subject = Subject::new((run, model), &taken, request.target)?;
     let first = taken.input.head();
     let fits = Fits {
@@ -70,7 +71,13 @@ pub fn explain(run: &dyn Run, request: &Request<'_>) -> Result<Explained, Explai
     };
     let mut explained = Explained {
         explanations: Vec::new(),
-        notes: taken.notes.iter().cloned().chain(left_out).collect(),
+        notes: taken
+            .notes
+            .iter()
+            .cloned()
+            .chain(fewer)
+            .chain(left_out)
+            .collect(),
         files: Vec::new(),
     };
     for method in methods {

@@ -234,7 +234,8 @@ impl Hardware {
             _ => estimate.length.accumulation,
         };
         let exchange = network.map(|network| {
-            network.exchange(estimate.trainable, copies, estimate.shares_optimizer, times)
+            let waits = (times, estimate.meets);
+            network.exchange(estimate.trainable, copies, estimate.shares_optimizer, waits)
         });
         let step = step.map(|step| step + exchange.unwrap_or(0.0));
         let hours = step.zip(estimate.length.steps);

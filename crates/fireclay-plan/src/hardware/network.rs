@@ -30,13 +30,14 @@ impl Network {
     /// share (W − 1) / W of all bytes through its wire (Thakur, Rabenseifner and Gropp 2005, *Optimization of Collective
     /// Communication Operations in MPICH*, section 4.5), and twice W − 1 messages for each block; so many `times` in an
     /// update. Where each process updates a share of the parameters alone, it gets the sums of those, and at the end of the
-    /// update the weights are handed to all, after all have said what their gradients have for the norm.
+    /// update the weights are handed to all, after all have said what their gradients have for the norm. While a micro-batch
+    /// is computed, all processes wait for each other so many times as it `meets`.
     pub fn exchange(
         self,
         numbers: u64,
         processes: u64,
         shares_optimizer: bool,
-        times: usize,
+        (times, meets): (usize, usize),
     ) -> f64 {
         let others = processes.saturating_sub(1) as f64;
         let times = times as f64;
@@ -46,6 +47,7 @@ impl Network {
         };
         let blocks = (numbers as f64 / BLOCK).ceil().max(1.0);
         let bytes = 4.0 * numbers as f64 * others / processes.max(1) as f64;
+        let gathered = gathered + times * meets as f64;
         let messages = others * (GATHERED * gathered + passes * blocks);
         passes * bytes / self.bandwidth + messages * self.latency
     }
@@ -108,15 +110,19 @@ mod tests {
     #[test]
     fn bytes_bound_the_exchange_of_few_and_messages_that_of_many() {
         let network: Network = "8Gbit,10us".parse().unwrap();
-        assert_eq!(network.exchange(1_000_000, 1, false, 1), 0.0);
+        assert_eq!(network.exchange(1_000_000, 1, false, (1, 0)), 0.0);
         // 2 MB in and out, twice; of each block two messages, and three besides.
-        let two = network.exchange(1_000_000, 2, false, 1);
+        let two = network.exchange(1_000_000, 2, false, (1, 0));
         assert!((two - (4e6 / 1e9 + 5.0 * 10e-6)).abs() < 1e-9, "{two}");
-        let shared = |times| network.exchange(1_000_000, 2, true, times);
+        // Ten layers of batch norm and the end of each micro-batch: three messages each time.
+        let meets = network.exchange(1_000_000, 2, false, (2, 21));
+        let plain = network.exchange(1_000_000, 2, false, (2, 0));
+        assert!((meets - plain - 2.0 * 63.0 * 10e-6).abs() < 1e-9, "{meets}");
+        let shared = |times| network.exchange(1_000_000, 2, true, (times, 0));
         assert!((shared(1) - (4e6 / 1e9 + 8.0 * 10e-6)).abs() < 1e-9);
         // Three times in, once out.
         assert!((shared(3) - (8e6 / 1e9 + 16.0 * 10e-6)).abs() < 1e-9);
-        let many = network.exchange(1_000_000, 1024, false, 1);
+        let many = network.exchange(1_000_000, 1024, false, (1, 0));
         assert!(
             many > 1023.0 * 50e-6 && many < 1023.0 * 50e-6 + 8e6 / 1e9,
             "{many}"
