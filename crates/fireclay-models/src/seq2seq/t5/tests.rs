@@ -203,7 +203,7 @@ fn neither_later_tokens_nor_padding_change_anything() {
             logits.narrow(1, 0, 3).into_data()
         };
         let short = run(&[7, 3, 9, 4], &[0, 5, 8]);
-        assert_close(&run(&[7, 3, 9, 4], &[0, 5, 8, 22]), &short, 1e-6, case.name);
+        assert_close(&run(&[7, 3, 9, 4], &[0, 5, 8, 22]), &short, 1e-5, case.name);
         assert_ne!(run(&[7, 3, 9, 5], &[0, 5, 8]), short);
         // The second text of the file is shorter than the first.
         let (ids, real) = (
@@ -214,7 +214,7 @@ fn neither_later_tokens_nor_padding_change_anything() {
         let alone = ids.slice([1..2, 0..20]);
         let all = alone.clone().not_equal_elem(-1);
         let alone = model.encode(alone, all).into_data();
-        assert_close(&both.into_data(), &alone, 1e-6, case.name);
+        assert_close(&both.into_data(), &alone, 1e-5, case.name);
     }
 }
 
