@@ -236,3 +236,40 @@ fn a_tiny_transformer_trains_alike_on_flex_and_wgpu() {
     let loss = |run| project.metric(run, "test", "loss");
     assert!((loss(1) - loss(2)).abs() < 1e-3, "{} {}", loss(1), loss(2));
 }
+
+/// A small T5 as transformers wrote it, and what it wrote of some texts.
+const T5: &str = "crates/fireclay-models/tests/data/t5/relu-tied";
+
+#[test]
+fn a_t5_of_the_hub_translates_learns_and_is_exported() {
+    let config = TRANSFORMER
+        .replace("type = \"char\"", "type = \"bpe\"")
+        .replace("max_steps = 400", "max_steps = 20");
+    let (before, after) = config.split_once("[model]").unwrap();
+    let (_, after) = after.split_once("[task]").unwrap();
+    let task = format!("[model]\npretrained = \"{T5}\"\n[task]\nsource_prefix = \"fix: \"{after}");
+    let project = pairs(&(before.to_owned() + &task));
+    let said = project.json(&format!("{T5}/texts.json"));
+    let column = |key: &str| -> String {
+        let texts = said["texts"].as_array().unwrap().iter();
+        texts
+            .map(|text| text[key].as_str().unwrap().to_owned() + "\n")
+            .collect()
+    };
+    project.write("a.txt", &column("text"));
+    project.ok(&format!("predict {T5} a.txt -o b.txt"));
+    assert_eq!(project.read("b.txt"), column("written"));
+    project.ok(&format!("export {T5} --output out"));
+    project.ok("predict out a.txt -o c.txt");
+    assert_eq!(project.read("c.txt"), column("written"));
+
+    // All of the model comes from the folder, and it goes back in the same words.
+    let err = project.ok("train run.toml").err;
+    assert!(err.contains("the tokenizer is"), "{err}");
+    project.metric(1, "test", "bleu");
+    let json = project.json("runs/run/1/config.json");
+    let start = &json["decoder_start_token_id"];
+    assert_eq!((start, &json["eos_token_id"]), (&0.into(), &1.into()));
+    assert_eq!(json["architectures"][0], "T5ForConditionalGeneration");
+    project.ok("predict runs/run/1 a.txt -o d.txt");
+}

@@ -75,7 +75,9 @@ pub use self::note::Note;
 pub use self::order::{
     EpochOrder, batch_count, batches, by_length, epoch_order, shard, shard_range,
 };
-pub use self::pairs::{PairBatch, PairData, PairDataConfig, PairFormat, PairSplit, read_lines};
+pub use self::pairs::{
+    PairBatch, PairData, PairDataConfig, PairFormat, PairReading, PairSplit, read_lines,
+};
 pub use self::prefetch::{Prefetch, PrefetchError, prefetch};
 pub use self::questions::{Asked, Choice, Question, QuestionFormat, Questions};
 pub use self::split::{SPLIT_NAMES, SplitConfig, Splits};

@@ -63,7 +63,7 @@ pub use optimizer::{AdamStep, MomentumStep, adam, descent, lerp, momentum, sum_o
 pub use packed::{Packed, PackedError, Packing, embedding_packed, linear_packed};
 pub use pass::{PASS_BEGINS, PASS_ENDS, RECURRENCE_BEGINS, RECURRENCE_ENDS, recurrence};
 pub use past::{Past, Sight, attend_each};
-pub use softmax::softmax;
+pub use softmax::{masked_softmax, softmax};
 pub use together::{Join, Part, Together, in_part};
 
 /// Whether `device` is the one that the loops over slices are for.

@@ -23,7 +23,7 @@ pub fn softmax<const D: usize>(scores: Tensor<D>, scale: f64) -> Tensor<D> {
 /// - `scores`: `[batch, heads, rows, columns]`
 /// - `mask`: true where masked, `[1 or batch, 1, 1 or rows, columns]`
 /// - result: `[batch, heads, rows, columns]`
-pub(crate) fn masked_softmax(scores: Tensor<4>, mask: Tensor<4, Bool>, scale: f64) -> Tensor<4> {
+pub fn masked_softmax(scores: Tensor<4>, mask: Tensor<4, Bool>, scale: f64) -> Tensor<4> {
     let mask = Some(mask.without_autodiff());
     apply(Softmax { mask, scale }, [scores])
 }

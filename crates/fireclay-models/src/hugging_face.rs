@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 pub(crate) use entry::{Entry, document, labels};
 pub use error::HuggingFaceError;
-pub(crate) use reader::Reader;
+pub(crate) use reader::{Reader, activation_of, word};
 
 /// What computes the same as a configuration `C` for a shape `S` in `transformers`.
 pub struct HuggingFaceClass<C, S> {

@@ -52,7 +52,7 @@ pub const ALL_LINEAR: &str = "all-linear";
 
 /// The layers that make queries and values, under the names that they have in the models; GPT-2,
 /// Phi-3 and GPT-NeoX make both, and the keys, in one.
-const QUERY_AND_VALUE: [&[&str]; 7] = [
+const QUERY_AND_VALUE: [&[&str]; 8] = [
     &["q_proj", "v_proj"],
     &["query", "value"],
     &["c_attn"],
@@ -60,6 +60,7 @@ const QUERY_AND_VALUE: [&[&str]; 7] = [
     &["query_key_value"],
     &["q_lin", "v_lin"],
     &["Wqkv"],
+    &["q", "v"],
 ];
 
 impl Default for LoraConfig {

@@ -1,16 +1,20 @@
 //! Models that turn one text into another.
 
+mod decoding;
+pub mod t5;
 pub mod transformer;
 
 use burn::tensor::{Bool, Int, Tensor};
 
 use crate::family::{Architecture, Layered, registry};
 use crate::shape::TranslationShape;
+pub use decoding::DecoderCache;
 
 registry! {
     /// A model that turns a source into a target.
     pretrainable TranslationConfig builds TranslationModel for TranslationShape {
         transformer::Transformer(TransformerConfig => Transformer) = "transformer", "encoder and decoder of Attention Is All You Need, base or big (Vaswani et al. 2017)";
+        t5::T5(T5Config => T5) = "t5", "encoder and decoder with relative positions, T5 or Flan-T5 (Raffel et al. 2020)";
     }
 
     impl TranslationNetwork for TranslationModel {
@@ -19,6 +23,17 @@ registry! {
         fn decode_cached(&self, tokens: Tensor<2, Int>, memory: &Tensor<3>, source_mask: Tensor<2, Bool>, cache: &mut DecoderCache) -> Tensor<3>;
         fn empty_cache(&self) -> DecoderCache;
         fn context_length(&self) -> usize;
+        fn start_token(&self) -> Option<usize>;
+    }
+}
+
+impl TranslationConfig {
+    /// The token that begins every target, by its number; none where it is the one that ends a text.
+    pub fn start_token(&self) -> Option<usize> {
+        match self {
+            Self::Transformer(_) => None,
+            Self::T5(config) => config.start_token,
+        }
     }
 }
 
@@ -71,4 +86,9 @@ pub trait TranslationNetwork {
 
     /// Tokens that a source and a target have, at most.
     fn context_length(&self) -> usize;
+
+    /// The token that begins every target, by its number; none where it is the one that ends a text.
+    fn start_token(&self) -> Option<usize> {
+        None
+    }
 }

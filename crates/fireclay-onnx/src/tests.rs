@@ -368,6 +368,8 @@ fn texts(folder: &Path) {
         };
         let config = json!({"type": "transformer", "layers": 2, "heads": 4, "width": 32, "mlp_width": 64, "context_length": 32, "tie_embeddings": tie});
         case::<TranslationConfig>(folder, &format!("transformer-{tie}"), config, shape);
+        let config = json!({"type": "t5", "layers": 2, "heads": 4, "head_width": 6, "width": 32, "mlp_width": 40, "context_length": 32, "buckets": 8, "max_distance": 12, "gated": !tie, "tie_embeddings": tie});
+        case::<TranslationConfig>(folder, &format!("t5-{tie}"), config, shape);
     }
 }
 

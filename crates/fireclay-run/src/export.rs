@@ -14,6 +14,7 @@ use fireclay_train::strategy::At;
 use crate::artifacts::{
     ADAPTER_CONFIG, ADAPTERS, FinishedError, RESULTS, TOKENIZER, TOKENIZER_CONFIG, to_json,
 };
+use crate::config::TaskConfig;
 use crate::lock::verified;
 use crate::prepared::{is_run, open};
 use crate::read::load_run;
@@ -129,9 +130,11 @@ impl Export<'_> {
         let tokenizer = run.base().tokenizer().map_err(FinishedError::from)?;
         if let Some(tokenizer) = tokenizer {
             let texts = [(TOKENIZER, tokenizer.to_json())].into_iter();
-            let texts = texts
-                .chain(tokenizer.companions())
-                .chain(tokenizer.generation());
+            // Of what writes targets `config.json` says more: the token that begins them, for which `transformers` would
+            // look in the other file alone.
+            let writes_targets = matches!(run.base().config().task, TaskConfig::Seq2Seq(_));
+            let generation = tokenizer.generation().filter(|_| !writes_targets);
+            let texts = texts.chain(tokenizer.companions()).chain(generation);
             files.extend(texts.map(|(name, text)| (name, text.into_bytes())));
             if !files.iter().any(|(name, _)| *name == TOKENIZER_CONFIG) {
                 let context = run.base().config().model.section().context;

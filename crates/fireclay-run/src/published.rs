@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use fireclay_models::pretrained::weights_file;
-use fireclay_models::{EncoderConfig, Family, LanguageConfig};
+use fireclay_models::{EncoderConfig, Family, LanguageConfig, TranslationConfig};
 use fireclay_train::run_folder;
 use serde_json::{Value, json};
 
@@ -84,33 +84,59 @@ pub(crate) fn load(path: &Path) -> Result<Loaded, RunError> {
     let stated = stated.ok_or_else(|| wrong(UNDESCRIBED))?;
     let kind = stated.keys.get("type").and_then(Value::as_str);
     let kind = kind.unwrap_or_default();
-    let is_of = |types: &[(&str, &str)]| types.iter().any(|(known, _)| *known == kind);
-    let task = match (is_of(LanguageConfig::TYPES), is_of(EncoderConfig::TYPES)) {
-        (true, _) => "causal_lm",
-        (_, true) => "masked_lm",
-        _ => {
-            let reason = format!(
-                "it is of type \"{kind}\", which does not read texts; start a training from it, by model.pretrained"
-            );
-            return Err(wrong(&reason));
-        }
+    let Some(mut table) = tables(kind, &name) else {
+        let reason = format!(
+            "it is of type \"{kind}\", which does not read texts; start a training from it, by model.pretrained"
+        );
+        return Err(wrong(&reason));
     };
     if weights.tokenizer().is_none() {
         return Err(wrong(NO_TOKENIZER));
     }
-    let mut table = json!({
-        "data": { "type": "text", "path": name },
-        "model": { "pretrained": name },
-        "task": { "type": task },
-        // One window goes through the model at a time: a vocabulary may be large.
-        "train": { "epochs": 1, "batch_size": 1 },
-    });
+    table["model"] = json!({ "pretrained": name });
     if let Some(context) = stated.keys.get("context_length") {
-        table["model"]["context_length"] = context.clone();
+        table["model"]["context_length"] = match (kind, context.as_u64()) {
+            ("t5", Some(context)) => json!(context.max(CONTEXT)),
+            _ => context.clone(),
+        };
     }
     let text = toml::to_string(&table).expect("plain data");
     Ok(Loaded::of_model(&name, &text)?)
 }
+
+/// What a model of this type is used for, as far as the weights do not say it; none where it reads no texts.
+fn tables(kind: &str, name: &str) -> Option<Value> {
+    // One window goes through the model at a time: a vocabulary may be large.
+    let of_text = |task: &str| {
+        json!({
+            "data": { "type": "text", "path": name },
+            "task": { "type": task },
+            "train": { "epochs": 1, "batch_size": 1 },
+        })
+    };
+    if is_of(LanguageConfig::TYPES, kind) {
+        return Some(of_text("causal_lm"));
+    }
+    if is_of(EncoderConfig::TYPES, kind) {
+        return Some(of_text("masked_lm"));
+    }
+    // The most probable token each time, as `transformers` does where nothing else is asked for.
+    let translates = || {
+        json!({
+            "data": { "type": "pair_table", "path": name },
+            "task": { "type": "seq2seq", "beam_size": 1, "length_penalty": 0.0 },
+            "train": { "epochs": 1 },
+        })
+    };
+    is_of(TranslationConfig::TYPES, kind).then(translates)
+}
+
+fn is_of(types: &[(&str, &str)], kind: &str) -> bool {
+    types.iter().any(|(known, _)| *known == kind)
+}
+
+/// Tokens of a text that a T5 reads, though it was trained on fewer: what is far away is all alike to it.
+const CONTEXT: u64 = 2048;
 
 const UNDESCRIBED: &str = "nothing says which model it is; a config.json has to be in its folder";
 const NO_TOKENIZER: &str = "it has no tokenizer.json, without which no text becomes tokens; a tokenizer.model alone is not \

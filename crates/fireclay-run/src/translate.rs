@@ -14,7 +14,7 @@ use crate::task::Seq2SeqConfig;
 mod beam;
 mod search;
 
-use beam::Beam;
+use beam::{Beam, Marks};
 use search::Search;
 pub(crate) use search::search_blindly;
 
@@ -24,8 +24,7 @@ pub struct Translator<'a> {
     model: &'a TranslationModel,
     tokenizer: &'a Tokenizer,
     device: &'a Device,
-    beam_size: usize,
-    length_penalty: f64,
+    config: &'a Seq2SeqConfig,
 }
 
 /// Why a text cannot be translated.
@@ -78,14 +77,13 @@ impl<'a> Translator<'a> {
         model: &'a TranslationModel,
         tokenizer: &'a Tokenizer,
         device: &'a Device,
-        config: &Seq2SeqConfig,
+        config: &'a Seq2SeqConfig,
     ) -> Self {
         Self {
             model,
             tokenizer,
             device,
-            beam_size: config.beam_size,
-            length_penalty: config.length_penalty,
+            config,
         }
     }
 
@@ -110,7 +108,8 @@ impl<'a> Translator<'a> {
         let mut sources = Vec::new();
         for (index, text) in texts.iter().enumerate() {
             if !text.trim().is_empty() {
-                let mut source = self.tokenizer.encode(text)?;
+                let whole = format!("{}{text}", self.config.source_prefix);
+                let mut source = self.tokenizer.encode(&whole)?;
                 source.push(end);
                 sources.push((index, source));
             }
@@ -179,11 +178,17 @@ impl<'a> Translator<'a> {
     /// The best draft for each source.
     fn search(&self, sources: &[&[u32]], end: u32) -> Result<Vec<Vec<u32>>, TranslateError> {
         let input = upload_texts(PaddedTexts::new(sources), self.device);
-        let mut search = Search::new(self.model, input, self.beam_size);
+        let (size, penalty) = (self.config.beam_size, self.config.length_penalty);
+        let mut search = Search::new(self.model, input, size);
+        let start = self.model.start_token();
+        let marks = Marks {
+            start: start.map_or(end, |token| token as u32),
+            end,
+        };
         let most = |source: &&[u32]| (source.len() + LONGER).min(self.model.context_length());
         let mut beams: Vec<Beam> = sources
             .iter()
-            .map(|source| Beam::new(self.beam_size, self.length_penalty, end, most(source)))
+            .map(|source| Beam::new(size, penalty, marks, most(source)))
             .collect();
         while beams.iter().any(|beam| !beam.is_done()) {
             let last = beams.iter().flat_map(Beam::last_tokens);
@@ -193,7 +198,7 @@ impl<'a> Translator<'a> {
             let each = scores.len() / beams.len();
             let parents = beams.iter_mut().zip(scores.chunks(each)).enumerate();
             let parents = parents.flat_map(|(row, (beam, scores))| {
-                let first = row * self.beam_size;
+                let first = row * size;
                 beam.step(scores)
                     .into_iter()
                     .map(move |draft| first + draft)

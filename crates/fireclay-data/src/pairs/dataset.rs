@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::config::{PairDataConfig, PairFormat};
 use super::read::{Pair, Pairs};
+use super::side::PairReading;
 use super::split::{PairSplit, end_of_text};
 use crate::download;
 use crate::error::DataError;
@@ -35,9 +36,8 @@ pub struct PairData {
 }
 
 impl PairData {
-    /// Downloads the pairs, makes the tokenizer, and turns the pairs into tokens for a
-    /// model that looks at `context` of them on either side. The same files, configuration and seed
-    /// give the same data.
+    /// Downloads the pairs, makes the tokenizer, and turns the pairs into tokens for a model that reads them
+    /// so. The same files, configuration and seed give the same data.
     ///
     /// # Errors
     /// The first of what [`PairDataConfig::validate`] and [`TokenizerConfig::validate`] find;
@@ -46,7 +46,7 @@ impl PairData {
         format: PairFormat,
         config: &PairDataConfig,
         (kind, tokenizer_config): (TokenizerKind, &TokenizerConfig),
-        context: usize,
+        reading: &PairReading,
         order: TextOrder,
     ) -> Result<Self, DataError> {
         DataError::refuse("data", config.validate(format))?;
@@ -61,13 +61,13 @@ impl PairData {
         let tokenizer = Tokenizer::kept_for(&folder, kind, tokenizer_config, texts(&train))?;
         end_of_text(&tokenizer)?;
         let held_out = |pairs: Option<Pairs>| {
-            let split = pairs.map(|pairs| PairSplit::held_out(pairs, config, &tokenizer, context));
+            let split = pairs.map(|pairs| PairSplit::held_out(pairs, config, &tokenizer, reading));
             split.transpose()
         };
         let (valid, test) = (held_out(valid)?, held_out(test)?);
-        let longest = config.longest(context);
+        let longest = config.longest(reading.context);
         let with_text = train.pairs.len();
-        let train = PairSplit::training(train, config, &tokenizer, longest, order)?;
+        let train = PairSplit::training(train, config, &tokenizer, reading, order)?;
         notes.extend(too_long(with_text - train.pairs(), with_text, longest));
         let splits = [Some(&train), valid.as_ref(), test.as_ref()];
         notes.extend(told(splits, &tokenizer));

@@ -12,4 +12,5 @@ mod tests;
 pub use self::config::{PairDataConfig, PairFormat};
 pub use self::dataset::PairData;
 pub use self::read::read_lines;
+pub use self::side::PairReading;
 pub use self::split::{PairBatch, PairSplit};

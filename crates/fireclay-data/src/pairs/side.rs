@@ -4,6 +4,24 @@ use super::read::Pair;
 use crate::error::DataError;
 use crate::tokenizer::{Tally, Tokenizer};
 
+/// How a model reads pairs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PairReading {
+    /// The most tokens of a side that it looks at.
+    pub context: usize,
+    /// The token that begins each target; by default the one that ends a text.
+    pub start: Option<u32>,
+    /// What is put before each source.
+    pub prefix: String,
+}
+
+impl PairReading {
+    /// A text to translate with what is put before it.
+    pub fn source(&self, text: &str) -> String {
+        format!("{}{text}", self.prefix)
+    }
+}
+
 /// One side of all pairs.
 #[derive(Debug, Default)]
 pub(super) struct Side {
@@ -55,6 +73,7 @@ impl Sides {
     pub fn encode(
         pairs: Vec<Pair>,
         tokenizer: &Tokenizer,
+        reading: &PairReading,
         fits: impl Fn(&Pair, [usize; 2]) -> Result<bool, DataError>,
     ) -> Result<Self, DataError> {
         let mut sides = Self::default();
@@ -64,12 +83,15 @@ impl Sides {
             if chunk.is_empty() {
                 return Ok(sides);
             }
-            let sources = tokenizer.encode_all(chunk.iter().map(|pair| &*pair.source).collect())?;
+            let whole = chunk.iter().map(|pair| reading.source(&pair.source));
+            let whole: Vec<String> = whole.collect();
+            let sources = tokenizer.encode_all(whole.iter().map(|text| &**text).collect())?;
             let targets = tokenizer.encode_all(chunk.iter().map(|pair| &*pair.target).collect())?;
-            for (pair, tokens) in chunk.into_iter().zip(sources.iter().zip(&targets)) {
+            let pairs = chunk.into_iter().zip(&whole);
+            for ((pair, whole), tokens) in pairs.zip(sources.iter().zip(&targets)) {
                 if fits(&pair, [tokens.0.len(), tokens.1.len()])? {
                     sides.rows.push(pair.row);
-                    sides.tally += tokenizer.tally(&pair.source, tokens.0);
+                    sides.tally += tokenizer.tally(whole, tokens.0);
                     sides.tally += tokenizer.tally(&pair.target, tokens.1);
                     sides.source.push(pair.source, tokens.0);
                     sides.target.push(pair.target, tokens.1);

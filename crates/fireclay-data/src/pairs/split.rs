@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::config::{PairDataConfig, PairFormat};
 use super::read::{Pair, Pairs};
-use super::side::{Side, Sides};
+use super::side::{PairReading, Side, Sides};
 use crate::error::DataError;
 use crate::order::shard;
 use crate::random::{Purpose, shuffle, stream};
@@ -13,7 +13,7 @@ use crate::text::TextOrder;
 use crate::tokenizer::{Tally, Tokenizer};
 
 /// Pairs as a translating model reads them. Both sides end with the tokenizer's token that ends a
-/// text; the model is given the same token to begin the target with, as in fairseq.
+/// text; the model is given the same token to begin the target with, as in fairseq, unless it wants another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PairBatch {
     /// The position of each row's pair in its split, in the order of the file.
@@ -44,8 +44,9 @@ pub struct PairSplit(Arc<Inner>);
 struct Inner {
     source: Side,
     target: Side,
-    /// The token that ends both sides and begins the target.
+    /// The token that ends both sides, and the one that begins the target.
     end: u32,
+    start: u32,
     /// The pairs by length, and which of them make up each group.
     order: Vec<u32>,
     groups: Vec<Range<usize>>,
@@ -56,7 +57,7 @@ struct Inner {
 }
 
 impl PairSplit {
-    /// The pairs to train on: those of at most `longest` tokens on a side.
+    /// The pairs to train on: those that are not too long on either side.
     ///
     /// # Errors
     /// What the tokenizer says; if no pair is left.
@@ -64,12 +65,12 @@ impl PairSplit {
         pairs: Pairs,
         config: &PairDataConfig,
         tokenizer: &Tokenizer,
-        longest: usize,
+        reading: &PairReading,
         order: TextOrder,
     ) -> Result<Self, DataError> {
-        let path = pairs.path.clone();
+        let (path, longest) = (pairs.path.clone(), config.longest(reading.context));
         let fits = |_: &Pair, lengths: [usize; 2]| Ok(lengths.iter().all(|own| *own <= longest));
-        let split = Self::encode(pairs, config, tokenizer, Some(order), fits)?;
+        let split = Self::encode(pairs, config, (tokenizer, reading), Some(order), fits)?;
         if split.pairs() == 0 {
             return Err(DataError::Unusable(format!(
                 "no pair of {path} can train: each has an empty side or more than {longest} tokens on one"
@@ -86,9 +87,9 @@ impl PairSplit {
         pairs: Pairs,
         config: &PairDataConfig,
         tokenizer: &Tokenizer,
-        context: usize,
+        reading: &PairReading,
     ) -> Result<Self, DataError> {
-        let path = pairs.path.clone();
+        let (path, context) = (pairs.path.clone(), reading.context);
         let fits = |pair: &Pair, lengths: [usize; 2]| {
             let sides = ["source", "target"].into_iter().zip(lengths);
             match sides.into_iter().find(|(_, length)| length + 1 > context) {
@@ -100,7 +101,7 @@ impl PairSplit {
                 ))),
             }
         };
-        let split = Self::encode(pairs, config, tokenizer, None, fits)?;
+        let split = Self::encode(pairs, config, (tokenizer, reading), None, fits)?;
         if split.pairs() == 0 {
             let message = format!("no pair of {path} has something on both sides");
             return Err(DataError::Unusable(message));
@@ -109,7 +110,7 @@ impl PairSplit {
     }
 
     /// All pairs of `path` and, for two files, `target_path`, stored as `format` says, for a model
-    /// that looks at `context` tokens.
+    /// that reads them so.
     ///
     /// # Errors
     /// Whatever is wrong with the files; a pair that is too long; a tokenizer that cannot end a
@@ -119,10 +120,10 @@ impl PairSplit {
         target_path: Option<&str>,
         (format, config): (PairFormat, &PairDataConfig),
         tokenizer: &Tokenizer,
-        context: usize,
+        reading: &PairReading,
     ) -> Result<Self, DataError> {
         let pairs = Pairs::read(path, target_path, format, config)?;
-        Self::held_out(pairs, config, tokenizer, context)
+        Self::held_out(pairs, config, tokenizer, reading)
     }
 
     /// The tokens of the pairs that `fits`, given the length of both sides, does not leave out.
@@ -131,7 +132,7 @@ impl PairSplit {
     fn encode(
         pairs: Pairs,
         config: &PairDataConfig,
-        tokenizer: &Tokenizer,
+        (tokenizer, reading): (&Tokenizer, &PairReading),
         training: Option<TextOrder>,
         fits: impl Fn(&Pair, [usize; 2]) -> Result<bool, DataError>,
     ) -> Result<Self, DataError> {
@@ -143,7 +144,7 @@ impl PairSplit {
             target,
             rows,
             tally,
-        } = Sides::encode(pairs.pairs, tokenizer, fits)?;
+        } = Sides::encode(pairs.pairs, tokenizer, reading, fits)?;
         let order = match training {
             Some(TextOrder {
                 shuffles: false, ..
@@ -156,6 +157,7 @@ impl PairSplit {
             source,
             target,
             end,
+            start: reading.start.unwrap_or(end),
             order,
             groups,
             rows,
@@ -247,7 +249,7 @@ impl PairSplit {
             let mask = std::iter::repeat_n(true, inner.source.length(*pair));
             fill(&mut batch.source_mask, mask, source_width, false);
             let target = || ids(inner.target.tokens(*pair));
-            let shifted = [end].into_iter().chain(target());
+            let shifted = [inner.start as i32].into_iter().chain(target());
             fill(&mut batch.target_in, shifted, target_width, 0);
             fill(
                 &mut batch.target_out,
@@ -260,7 +262,7 @@ impl PairSplit {
     }
 }
 
-/// The token that ends both sides and begins the target.
+/// The token that ends both sides.
 ///
 /// # Errors
 /// [`DataError::Tokenizer`] if there is none.

@@ -40,10 +40,18 @@ impl Folder {
     }
 }
 
+/// For a model that looks at so many tokens.
+fn within(context: usize) -> PairReading {
+    PairReading {
+        context,
+        ..PairReading::default()
+    }
+}
+
 fn load(format: PairFormat, config: &PairDataConfig, seed: u64) -> Result<PairData, DataError> {
     let tokenizer = TokenizerConfig::default();
     let tokenizer = (TokenizerKind::Byte, &tokenizer);
-    PairData::load(format, config, tokenizer, 1000, shuffled(seed))
+    PairData::load(format, config, tokenizer, &within(1000), shuffled(seed))
 }
 
 fn parallel(config: &PairDataConfig) -> Result<PairData, DataError> {
@@ -110,7 +118,7 @@ fn chance_orders_pairs_of_the_same_lengths_in_training_only() {
     assert_ne!(first, pairs(2).0);
     let target = config.target_path.as_deref();
     let how = (PairFormat::Parallel, &config);
-    let held_out = PairSplit::of_files(&config.path, target, how, &tokenizer, 9).unwrap();
+    let held_out = PairSplit::of_files(&config.path, target, how, &tokenizer, &within(9)).unwrap();
     assert!(held_out.batch(&[0]).pairs.into_iter().eq(0..50));
 }
 
@@ -161,7 +169,13 @@ fn files_of_their_own_leave_the_main_pairs_to_the_training() {
     // The same pairs read for themselves are the same.
     let target = config.valid_target_path.as_deref();
     let how = (PairFormat::Parallel, &config);
-    let again = PairSplit::of_files(&folder.path("v.de"), target, how, &data.tokenizer, 9);
+    let again = PairSplit::of_files(
+        &folder.path("v.de"),
+        target,
+        how,
+        &data.tokenizer,
+        &within(9),
+    );
     assert_eq!(groups(&again.unwrap()), groups(valid));
 }
 
@@ -175,7 +189,13 @@ fn a_trained_tokenizer_is_kept_by_what_it_was_made_of() {
     });
     let load = || {
         let tokenizer = (TokenizerKind::Bpe, &bpe);
-        let data = PairData::load(PairFormat::Parallel, &config, tokenizer, 100, shuffled(42));
+        let data = PairData::load(
+            PairFormat::Parallel,
+            &config,
+            tokenizer,
+            &within(100),
+            shuffled(42),
+        );
         data.unwrap().tokenizer.to_json()
     };
     let kept = || fs::read_dir(folder.path("cache")).unwrap().count();
@@ -216,7 +236,13 @@ fn the_context_bounds_training_and_refuses_longer_pairs_elsewhere() {
     let tokenizer = TokenizerConfig::default();
     let load = |config: &PairDataConfig| {
         let tokenizer = (TokenizerKind::Byte, &tokenizer);
-        PairData::load(PairFormat::Parallel, config, tokenizer, 4, shuffled(0))
+        PairData::load(
+            PairFormat::Parallel,
+            config,
+            tokenizer,
+            &within(4),
+            shuffled(0),
+        )
     };
     assert_eq!(load(&config).unwrap().train.source_texts(), ["aaa"]);
     config.valid_path = Some(folder.path("v.de"));
@@ -255,8 +281,14 @@ fn a_tokenizer_that_cannot_end_a_text_is_refused() {
         it.path = Some(folder.path("tokenizer.json"))
     });
     let file = (TokenizerKind::File, &file);
-    let error =
-        PairData::load(PairFormat::Parallel, &folder.pairs(), file, 9, shuffled(0)).unwrap_err();
+    let error = PairData::load(
+        PairFormat::Parallel,
+        &folder.pairs(),
+        file,
+        &within(9),
+        shuffled(0),
+    )
+    .unwrap_err();
     assert!(matches!(error, DataError::Tokenizer(_)), "{error}");
 }
 
@@ -269,7 +301,7 @@ fn one_tokenizer_knows_both_sides() {
         PairFormat::Parallel,
         &folder.pairs(),
         tokenizer,
-        9,
+        &within(9),
         shuffled(0),
     )
     .unwrap();
@@ -381,4 +413,34 @@ proptest! {
         seen.sort_unstable();
         prop_assert!(seen.into_iter().eq(0..lengths.len() as u32));
     }
+}
+
+#[test]
+fn a_model_may_have_a_token_that_begins_and_words_that_come_first() {
+    let folder = files("ab\nabc\n", "x\nyz\n");
+    let tokenizer = TokenizerConfig::default();
+    let reading = PairReading {
+        context: 6,
+        start: Some(7),
+        prefix: "p: ".into(),
+    };
+    let config = folder.pairs();
+    let data = PairData::load(
+        PairFormat::Parallel,
+        &config,
+        (TokenizerKind::Byte, &tokenizer),
+        &reading,
+        shuffled(0),
+    )
+    .unwrap();
+    // Of the second there would be seven with the one at the end.
+    let batch = data.train.batch(&[0]);
+    assert_eq!(batch.source[..5], ids("p: ab"));
+    assert_eq!((batch.source_dims, batch.target_in), ([1, 6], vec![7, 120]));
+    assert_eq!(data.train.source_texts(), ["ab"]);
+    let target = config.target_path.as_deref();
+    let how = (PairFormat::Parallel, &config);
+    let long = PairSplit::of_files(&config.path, target, how, &data.tokenizer, &reading);
+    let message = "row 2: the source has 7 tokens with the one at its end";
+    assert!(long.unwrap_err().to_string().contains(message));
 }

@@ -28,6 +28,12 @@ pub fn word(activation: Activation) -> Option<&'static str> {
     known.map(|(word, _)| *word)
 }
 
+/// The activation that Hugging Face calls so.
+pub fn activation_of(word: &str) -> Option<Activation> {
+    let known = ACTIVATIONS.iter().find(|(known, _)| *known == word);
+    known.map(|(_, activation)| *activation)
+}
+
 /// Reads values by key and collects what is wrong with them. A key that is not there, or null, has
 /// its default.
 pub(crate) struct Reader<'a> {
@@ -70,10 +76,7 @@ impl<'a> Reader<'a> {
     }
 
     pub fn activation(&mut self, key: &str, default: Activation) -> Activation {
-        let activation = |value: &Value| {
-            let known = ACTIVATIONS.iter().find(|(word, _)| value == word)?;
-            Some(known.1)
-        };
+        let activation = |value: &Value| activation_of(value.as_str()?);
         self.read(key, default, "no activation that is known", activation)
     }
 

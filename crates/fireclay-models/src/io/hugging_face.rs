@@ -7,6 +7,7 @@ use crate::family::{Architecture, Family, Visitor, impossible};
 use crate::hugging_face::{HuggingFaceError, Reader, describe, parse};
 use crate::io::weights::ModelDescription;
 use crate::language::LanguageConfig;
+use crate::seq2seq::TranslationConfig;
 use crate::vision::ImageConfig;
 
 /// The model that a `config.json` describes.
@@ -18,6 +19,8 @@ pub enum HuggingFaceModel {
     Encoder(ModelDescription<EncoderConfig>),
     /// A ResNet, ConvNeXt or Vision Transformer.
     Image(ModelDescription<ImageConfig>),
+    /// T5.
+    Translation(ModelDescription<TranslationConfig>),
 }
 
 impl HuggingFaceModel {
@@ -44,6 +47,11 @@ impl HuggingFaceModel {
         let (image, more) = search::<ImageConfig>(&json);
         if let Some(found) = image {
             return found.map(Self::Image);
+        }
+        known.extend(more);
+        let (translation, more) = search::<TranslationConfig>(&json);
+        if let Some(found) = translation {
+            return found.map(Self::Translation);
         }
         known.extend(more);
         let found = json.get("model_type").unwrap_or(&Value::Null);

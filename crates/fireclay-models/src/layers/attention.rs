@@ -3,7 +3,7 @@
 
 use burn::tensor::activation::softmax;
 use burn::tensor::{Bool, Tensor};
-use fireclay_kernels::{attention, self_attention, widely};
+use fireclay_kernels::{attention, masked_softmax, self_attention, widely};
 
 use super::dropout::Dropout;
 
@@ -86,6 +86,28 @@ pub(crate) fn attend_capped(
     });
     let shares = shares.reshape([batch, key_heads, rows, time]);
     shares.matmul(values).reshape(dims)
+}
+
+/// [`attend`] where `bias` is added to the scores, which are not divided (Raffel et al. 2020, *Exploring the Limits of Transfer
+/// Learning with a Unified Text-to-Text Transformer*, [arXiv:1910.10683](https://arxiv.org/abs/1910.10683), section 2.1).
+/// There are as many heads of keys as of queries.
+///
+/// The scores are kept for the gradients, so memory grows with the square of the length.
+///
+/// # Shapes
+///
+/// - as for [`attend`]
+/// - `bias`: `[1, heads, new, time]`
+pub(crate) fn attend_biased(
+    query: Tensor<4>,
+    [keys, values]: [Tensor<4>; 2],
+    masked: &Tensor<4, Bool>,
+    bias: Tensor<4>,
+    dropout: &Dropout,
+) -> Tensor<4> {
+    let scores = query.matmul(keys.swap_dims(2, 3)) + bias; // [batch, heads, new, time]
+    let shares = masked_softmax(scores, masked.clone(), 1.0);
+    dropout.forward(shares).matmul(values)
 }
 
 /// How much each query attends to each key, which [`attend`] does not give away: the softmax of their scaled

@@ -50,6 +50,7 @@ fn task_type(hugging_face: &Value) -> Option<&'static str> {
         ("LMHeadModel", "CAUSAL_LM"),
         ("ForCausalLM", "CAUSAL_LM"),
         ("ForSequenceClassification", "SEQ_CLS"),
+        ("ForConditionalGeneration", "SEQ_2_SEQ_LM"),
     ];
     let found = tasks.into_iter().find(|(end, _)| class.ends_with(end));
     found.map(|(_, task)| task)

@@ -20,16 +20,15 @@ use burn::tensor::{Bool, Int, Tensor};
 
 use crate::init::{Init, Values};
 use crate::layers::attention::padding_mask;
-use crate::layers::causal::later_mask;
 use crate::layers::dropout::Dropout;
 use crate::layers::linear::{Linear, xavier};
 use crate::layers::sizes::Sizes;
 use crate::layers::tokens::{embedding, look_up, tied_head};
 use crate::seq2seq::TranslationNetwork;
+use crate::seq2seq::decoding::{DecoderCache, Sources};
 use crate::shape::TranslationShape;
 pub use config::{TransformerConfig, TransformerSize};
-pub use decoder::DecoderCache;
-use decoder::{Decoder, Sources};
+use decoder::Decoder;
 use encoder::Encoder;
 use positions::sinusoids;
 
@@ -102,15 +101,7 @@ impl TranslationNetwork for Transformer {
         target: Tensor<2, Int>,
         target_mask: Tensor<2, Bool>,
     ) -> Tensor<3> {
-        let [batch, time] = target.dims();
-        let dims = [batch, 1, time, time];
-        let later = later_mask(0, time, &target.device()).expand(dims);
-        let masked = later.bool_or(padding_mask(target_mask).expand(dims));
-        let sources = Sources {
-            masked,
-            memory,
-            masked_memory: padding_mask(source_mask),
-        };
+        let sources = Sources::of_target(memory, source_mask, target_mask);
         self.read(target, &sources, &mut self.empty_cache())
     }
 
@@ -121,12 +112,8 @@ impl TranslationNetwork for Transformer {
         source_mask: Tensor<2, Bool>,
         cache: &mut DecoderCache,
     ) -> Tensor<3> {
-        let [_, new] = tokens.dims();
-        let sources = Sources {
-            masked: later_mask(cache.len(), new, &tokens.device()),
-            memory,
-            masked_memory: padding_mask(source_mask),
-        };
+        let counts = [cache.len(), tokens.dims()[1]];
+        let sources = Sources::of_next(memory, source_mask, counts);
         self.read(tokens, &sources, cache)
     }
 

@@ -14,7 +14,7 @@ use fireclay_models::{Described, Family, HuggingFaceModel, WeightsError};
 use serde_json::{Map, Value};
 
 use crate::artifacts::{ADAPTERS, TOKENIZER};
-use crate::config::{RunConfig, TaskConfig};
+use crate::config::{ModelConfig, RunConfig, TaskConfig};
 pub(crate) use complete::complete;
 pub(crate) use fit::{BLANK, Blanks, fits, unsaid};
 pub(crate) use weights::{check, describe, load, load_as};
@@ -98,6 +98,7 @@ impl Weights<'_> {
             HuggingFaceModel::Language(model) => serde_json::to_value(model.config),
             HuggingFaceModel::Encoder(model) => serde_json::to_value(model.config),
             HuggingFaceModel::Image(model) => serde_json::to_value(model.config),
+            HuggingFaceModel::Translation(model) => serde_json::to_value(model.config),
         };
         let keys = keys.ok().and_then(|keys| keys.as_object().cloned());
         Ok(keys.map(|keys| Stated {
@@ -120,6 +121,7 @@ impl Weights<'_> {
             HuggingFaceModel::Language(model) => serde_json::to_value(model.shape),
             HuggingFaceModel::Encoder(model) => serde_json::to_value(model.shape),
             HuggingFaceModel::Image(model) => serde_json::to_value(model.shape),
+            HuggingFaceModel::Translation(model) => serde_json::to_value(model.shape),
         });
         Ok(shape.and_then(Result::ok))
     }
@@ -194,15 +196,30 @@ pub(crate) fn more_keys(tokenizer: Option<&Tokenizer>, config: &RunConfig) -> Ma
     let mut keys = tokenizer.map(Tokenizer::ids).unwrap_or_default();
     let goes_on = matches!(
         config.task,
-        TaskConfig::CausalLm(_) | TaskConfig::Dpo(_) | TaskConfig::Orpo(_) | TaskConfig::Reward(_)
+        TaskConfig::CausalLm(_)
+            | TaskConfig::Dpo(_)
+            | TaskConfig::Orpo(_)
+            | TaskConfig::Reward(_)
+            | TaskConfig::Seq2Seq(_)
     );
     keys.retain(|key, _| goes_on || key == "pad_token_id");
+    keys.extend(start_of_target(tokenizer, config));
     let section = config.model.section();
     let base = section.start.and_then(|start| start.pretrained.as_deref());
     let positions = base.and_then(|base| Weights(base).longest(section.name));
     let positions = positions.filter(|most| *most > section.context as u64);
     keys.extend(positions.map(|most| ("max_position_embeddings".into(), most.into())));
     keys
+}
+
+/// The token that begins a target, where the model leaves that to the tokenizer.
+fn start_of_target(tokenizer: Option<&Tokenizer>, config: &RunConfig) -> Option<(String, Value)> {
+    let ModelConfig::Translation(table) = &config.model else {
+        return None;
+    };
+    let end = tokenizer?.end_of_text()?;
+    let is_unsaid = table.network.start_token().is_none();
+    is_unsaid.then(|| ("decoder_start_token_id".into(), end.into()))
 }
 
 /// Why adapters that no run of this program has written are refused.

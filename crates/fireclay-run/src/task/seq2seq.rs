@@ -16,9 +16,13 @@ use fireclay_train::strategy::Scorer;
 
 /// Writes the translation of a text: the next token by cross-entropy, and at the end the best of
 /// several drafts.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Seq2SeqConfig {
+    /// What is put before each text, such as "translate English to German: ", by which a T5 knows what to do with it; in
+    /// training and whenever the run answers.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub source_prefix: String,
     /// How much of the probability is spread over all tokens alike while training, in [0, 1)
     /// (Vaswani et al. 2017, section 5.4).
     pub label_smoothing: f64,
@@ -32,6 +36,7 @@ pub struct Seq2SeqConfig {
 impl Default for Seq2SeqConfig {
     fn default() -> Self {
         Self {
+            source_prefix: String::new(),
             label_smoothing: 0.1,
             beam_size: 4,
             length_penalty: 0.6,

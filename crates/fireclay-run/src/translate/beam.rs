@@ -8,12 +8,21 @@ struct Draft {
     score: f64,
 }
 
+/// The tokens around a translation.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Marks {
+    /// Read before its first.
+    pub start: u32,
+    /// Ends it.
+    pub end: u32,
+}
+
 /// The best drafts of one translation so far, and those that have come to their end.
 #[derive(Debug)]
 pub(super) struct Beam {
     size: usize,
     length_penalty: f64,
-    end: u32,
+    marks: Marks,
     most: usize,
     /// As many as the size, the best first. At the start all are the same empty one, of which only
     /// the first counts.
@@ -22,9 +31,8 @@ pub(super) struct Beam {
 }
 
 impl Beam {
-    /// Nothing written yet. `end` is the token that ends a translation and is read before its
-    /// first; no translation has more than `most` tokens.
-    pub fn new(size: usize, length_penalty: f64, end: u32, most: usize) -> Self {
+    /// Nothing written yet. No translation has more than `most` tokens.
+    pub fn new(size: usize, length_penalty: f64, marks: Marks, most: usize) -> Self {
         let draft = |rank| Draft {
             tokens: Vec::new(),
             score: if rank == 0 { 0.0 } else { f64::NEG_INFINITY },
@@ -32,7 +40,7 @@ impl Beam {
         Self {
             size,
             length_penalty,
-            end,
+            marks,
             most,
             drafts: (0..size).map(draft).collect(),
             finished: Vec::new(),
@@ -41,7 +49,7 @@ impl Beam {
 
     /// The token after which each draft goes on.
     pub fn last_tokens(&self) -> impl Iterator<Item = u32> {
-        let last = |draft: &Draft| draft.tokens.last().copied().unwrap_or(self.end);
+        let last = |draft: &Draft| draft.tokens.last().copied().unwrap_or(self.marks.start);
         self.drafts.iter().map(last)
     }
 
@@ -70,7 +78,7 @@ impl Beam {
         let mut parents = Vec::new();
         let mut drafts = Vec::new();
         for (rank, (draft, token, score)) in self.best_next(scores).into_iter().enumerate() {
-            if token == self.end {
+            if token == self.marks.end {
                 // An end that is not among the best would be taken for want of something else.
                 if rank < self.size {
                     let tokens = self.drafts[draft].tokens.clone();
@@ -86,7 +94,7 @@ impl Beam {
         // A vocabulary smaller than the beam leaves places empty.
         while drafts.len() < self.size {
             let mut last = self.drafts[self.size - 1].clone();
-            last.tokens.push(self.end);
+            last.tokens.push(self.marks.end);
             last.score = f64::NEG_INFINITY;
             drafts.push(last);
             parents.push(self.size - 1);
@@ -153,7 +161,7 @@ mod tests {
     }
 
     fn search(size: usize, length_penalty: f64, most: usize) -> Vec<u32> {
-        let mut beam = Beam::new(size, length_penalty, 0, most);
+        let mut beam = Beam::new(size, length_penalty, Marks { start: 0, end: 0 }, most);
         while !beam.is_done() {
             let texts: Vec<_> = beam
                 .drafts

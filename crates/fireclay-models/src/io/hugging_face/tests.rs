@@ -53,6 +53,7 @@ fn written(model: &HuggingFaceModel) -> Option<Value> {
         HuggingFaceModel::Language(model) => model.config.hugging_face(&model.shape),
         HuggingFaceModel::Encoder(model) => model.config.hugging_face(&model.shape),
         HuggingFaceModel::Image(model) => model.config.hugging_face(&model.shape),
+        HuggingFaceModel::Translation(model) => model.config.hugging_face(&model.shape),
     }
 }
 

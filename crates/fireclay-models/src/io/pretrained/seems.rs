@@ -71,7 +71,7 @@ const KNOWN: &[(&[&str], &str)] = &[
         "a BART, Marian or the like",
     ),
     (&["decoder.layers.", "self_attn.q_proj.", "fc1."], "an OPT"),
-    (&["SelfAttention.q."], "a T5"),
+    (&["SelfAttention.q."], "a T5 (type = \"t5\")"),
     (
         &["attn.c_attn."],
         "a GPT-2 (type = \"gpt\") in the names of Hugging Face's transformers",

@@ -1,56 +1,18 @@
 //! The half that predicts the target.
 
 use burn::module::Module;
-use burn::tensor::{Bool, Int, Tensor};
+use burn::tensor::Tensor;
 
 use super::attention::Attention;
 use super::config::TransformerConfig;
 use crate::init::{Init, Values};
 use crate::layers::activation::Activation;
-use crate::layers::causal::{KeyValueCache, LayerCache};
+use crate::layers::causal::LayerCache;
 use crate::layers::dropout::Dropout;
 use crate::layers::linear::{Linear, xavier};
 use crate::layers::norm::LayerNorm;
 use crate::layers::sizes::Sizes;
-
-/// The keys and values of the target's tokens that a decoder has read, and of the memory.
-#[derive(Clone, Debug)]
-pub struct DecoderCache {
-    own: KeyValueCache,
-    memory: KeyValueCache,
-}
-
-impl DecoderCache {
-    /// The number of tokens of the target that were read.
-    pub fn len(&self) -> usize {
-        self.own.len()
-    }
-
-    /// Whether nothing was read.
-    pub fn is_empty(&self) -> bool {
-        self.own.is_empty()
-    }
-
-    /// Keeps these rows of the batch, in this order; a row may come several times.
-    ///
-    /// # Shapes
-    ///
-    /// - `rows`: `[new batch]`
-    pub fn select(&mut self, rows: Tensor<1, Int>) {
-        self.own.select(&rows);
-        self.memory.select(&rows);
-    }
-}
-
-/// What the tokens of the target attend to.
-pub(super) struct Sources<'a> {
-    /// The mask of the tokens of the target, `[1 or batch, 1, new, time]`.
-    pub masked: Tensor<4, Bool>,
-    /// The encoded source, `[batch, source time, width]`.
-    pub memory: &'a Tensor<3>,
-    /// The mask of its padding, `[batch, 1, 1, source time]`.
-    pub masked_memory: Tensor<4, Bool>,
-}
+use crate::seq2seq::decoding::{DecoderCache, Sources};
 
 #[derive(Module, Debug)]
 pub(super) struct Decoder {
@@ -73,8 +35,7 @@ impl Decoder {
     ///
     /// - `x` and result: `[batch, new, width]`
     pub fn forward(&self, x: Tensor<3>, sources: &Sources, cache: &mut DecoderCache) -> Tensor<3> {
-        let caches = cache.own.layers.iter_mut().zip(&mut cache.memory.layers);
-        let blocks = self.layers.iter().zip(caches);
+        let blocks = self.layers.iter().zip(cache.layers());
         let x = blocks.fold(x, |x, (block, (own, memory))| {
             block.forward(x, sources, own, memory)
         });
@@ -85,10 +46,7 @@ impl Decoder {
     }
 
     pub fn empty_cache(&self) -> DecoderCache {
-        DecoderCache {
-            own: KeyValueCache::empty(self.layers.len()),
-            memory: KeyValueCache::empty(self.layers.len()),
-        }
+        DecoderCache::empty(self.layers.len())
     }
 }
 

@@ -2,9 +2,10 @@
 
 mod data;
 mod judged;
+mod prefixes;
 mod run;
 
-use fireclay_data::{PairData, PairSplit, Tokenizer};
+use fireclay_data::{PairData, PairReading, PairSplit};
 use fireclay_models::{TranslationConfig, TranslationModel, TranslationShape};
 
 use super::labelled_text::blank_text;
@@ -62,12 +63,11 @@ impl Workload for Pairs {
         let tokenizer = config.tokenizer.as_ref();
         let tokenizer = tokenizer.expect("checked: pairs have a tokenizer");
         let (source, tokenizer) = (Self::source(config), (tokenizer.kind, &tokenizer.config));
-        let context = config.model.section().context;
         PairData::load(
             source.format,
             &source.config,
             tokenizer,
-            context,
+            &reading(config),
             super::text::order(config),
         )
     }
@@ -101,7 +101,7 @@ impl Workload for Pairs {
     ) -> Option<More<TranslationModel>> {
         let is_of_texts = |monitor: &&str| ["valid/bleu", "valid/chrf"].contains(monitor);
         config.monitors().map(|(_, name)| name).find(is_of_texts)?;
-        let (task, tokenizer) = (*task(config), data.tokenizer.clone());
+        let (task, tokenizer) = (task(config).clone(), data.tokenizer.clone());
         let (split, device) = (valid.split()?.clone(), device.clone());
         Some(Box::new(move |model: &TranslationModel| {
             let translator = Translator::new(model, &tokenizer, &device, &task);
@@ -143,19 +143,9 @@ impl Workload for Pairs {
     }
 
     fn open(base: Base) -> Result<Box<dyn Run>, RunError> {
-        lock::verified(&base.folder, &[TOKENIZER])?;
-        let tokenizer = Tokenizer::load(&base.folder.join(TOKENIZER))?;
-        let config = Self::table(base.config());
-        let (model, description) = config.load(&base.folder, &base.device)?;
-        let shape = description.shape;
-        let fits = [shape.source_vocabulary, shape.target_vocabulary]
-            .iter()
-            .all(|vocabulary| tokenizer.vocabulary() <= *vocabulary);
-        belong_together(&base.folder, TOKENIZER, fits)?;
-        Ok(Box::new(TranslationRun {
-            base,
-            tokenizer,
-            model,
+        Ok(Box::new(match base.is_run() {
+            true => TranslationRun::trained(base)?,
+            false => TranslationRun::published(base)?,
         }))
     }
 
@@ -221,6 +211,16 @@ impl Workload for Pairs {
 /// Tokens of an English sentence, roughly; those of Multi30k have 14 words.
 const SENTENCE: usize = 32;
 
+/// How the model of a run reads pairs.
+fn reading(config: &RunConfig) -> PairReading {
+    let start = Pairs::table(config).network.start_token();
+    PairReading {
+        context: config.model.section().context,
+        start: start.and_then(|token| u32::try_from(token).ok()),
+        prefix: task(config).source_prefix.clone(),
+    }
+}
+
 fn task(config: &RunConfig) -> &Seq2SeqConfig {
     held!(&config.task, TaskConfig::Seq2Seq).expect("checked: the task is of this workload")
 }
@@ -272,3 +272,6 @@ fn larger(shapes: impl Iterator<Item = [usize; 3]>) -> [usize; 3] {
     let positions = |[rows, source, target]: &[usize; 3]| rows * (source + target);
     shapes.max_by_key(positions).unwrap_or([1; 3])
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,25 +5,68 @@ use std::sync::Arc;
 
 use fireclay_data::arrow::array::{ArrayRef, StringArray, UInt64Array};
 use fireclay_data::{PairFormat, PairSplit, Tokenizer, read_lines};
-use fireclay_models::{TranslationModel, TranslationNetwork};
+use fireclay_models::{TranslationModel, TranslationNetwork, TranslationShape};
 
 use super::super::dataset::text_cells;
 use super::super::prelude::*;
 use super::super::shared::{ONE_FILE, evaluate_on_files, split_of};
-use super::{Pairs, evaluate, task};
+use super::{Pairs, evaluate, prefixes, reading, task};
 use crate::answer::Answers;
 use crate::predict::predict_lines;
 use crate::samples::PairSamples;
 use crate::translate::Translator;
 
-/// A finished run on pairs of texts.
+/// A finished run on pairs of texts, or a model of others.
 pub(super) struct TranslationRun {
-    pub base: Base,
-    pub tokenizer: Tokenizer,
-    pub model: TranslationModel,
+    base: Base,
+    tokenizer: Tokenizer,
+    model: TranslationModel,
+    /// What texts begin with, as a model of others says.
+    prefixes: Vec<String>,
 }
 
 impl TranslationRun {
+    /// # Errors
+    ///
+    /// If a file of the run is damaged or missing.
+    pub fn trained(base: Base) -> Result<Self, RunError> {
+        lock::verified(&base.folder, &[TOKENIZER])?;
+        let tokenizer = Tokenizer::load(&base.folder.join(TOKENIZER))?;
+        let (model, shape) = load(&base)?;
+        let fits = [shape.source_vocabulary, shape.target_vocabulary]
+            .iter()
+            .all(|vocabulary| tokenizer.vocabulary() <= *vocabulary);
+        belong_together(&base.folder, TOKENIZER, fits)?;
+        Ok(Self {
+            base,
+            tokenizer,
+            model,
+            prefixes: Vec::new(),
+        })
+    }
+
+    /// # Errors
+    ///
+    /// If its weights are not those that it describes, or its tokenizer does not go with them.
+    pub fn published(base: Base) -> Result<Self, RunError> {
+        let tokenizer = base.tokenizer()?;
+        let tokenizer = tokenizer.expect("it was looked for when the configuration was made");
+        let (model, shape) = load(&base)?;
+        let (known, most) = (tokenizer.vocabulary(), shape.source_vocabulary);
+        if known > most {
+            return Err(RunError::Usage(format!(
+                "{} cannot be used: its tokenizer has {known} tokens, and its model {most}",
+                base.run.display()
+            )));
+        }
+        Ok(Self {
+            prefixes: prefixes::of(&base.folder),
+            base,
+            tokenizer,
+            model,
+        })
+    }
+
     fn translator(&self) -> Translator<'_> {
         let (device, task) = (&self.base.device, task(self.base.config()));
         Translator::new(&self.model, &self.tokenizer, device, task)
@@ -32,6 +75,19 @@ impl TranslationRun {
     fn translate(&self, texts: &[String]) -> Result<Vec<String>, RunError> {
         Ok(self.translator().translate(texts)?)
     }
+
+    /// What there is to say of texts.
+    fn tell(&self, texts: &[String]) -> Result<Vec<String>, RunError> {
+        let mut notes = self.translator().notes(texts)?;
+        notes.extend(prefixes::absent(&self.prefixes, texts));
+        Ok(notes)
+    }
+}
+
+fn load(base: &Base) -> Result<(TranslationModel, TranslationShape), RunError> {
+    let config = Pairs::table(base.config());
+    let (model, description) = config.load(&base.folder, &base.device)?;
+    Ok((model, description.shape))
 }
 
 /// The lines of the files of translations after the first, which must be as many as there are sources.
@@ -74,13 +130,19 @@ impl Run for TranslationRun {
         let config = self.base.config();
         let read = |path: &str, target: Option<&str>| {
             let source = Pairs::source(config);
-            if target.is_some() && source.format != PairFormat::Parallel {
+            let format = match (target, self.base.is_run()) {
+                // Whoever trained it has not said how pairs are stored.
+                (Some(_), false) => PairFormat::Parallel,
+                _ => source.format,
+            };
+            if target.is_some() && format != PairFormat::Parallel {
                 return Err(RunError::Usage(ONE_FILE.into()));
             }
-            let how = (source.format, &source.config);
-            let context = self.model.context_length();
-            let split = PairSplit::of_files(path, target, how, &self.tokenizer, context)?;
+            let how = (format, &source.config);
+            let reading = reading(config);
+            let split = PairSplit::of_files(path, target, how, &self.tokenizer, &reading)?;
             let mut notes = split.notes(path, &self.tokenizer);
+            notes.extend(prefixes::absent(&self.prefixes, split.source_texts()));
             let left_out = split.left_out();
             if left_out > 0 {
                 notes.push(format!(
@@ -127,11 +189,11 @@ impl Run for TranslationRun {
     }
 
     fn notes(&self, rows: &RecordBatch) -> Result<Vec<String>, RunError> {
-        Ok(self.translator().notes(&text_cells(rows, "text")?)?)
+        self.tell(&text_cells(rows, "text")?)
     }
 
     fn predict(&self, job: &PredictJob<'_>) -> Result<Predicted, RunError> {
-        let tell = |texts: &[String]| Ok(self.translator().notes(texts)?);
+        let tell = |texts: &[String]| self.tell(texts);
         predict_lines(self, job, |texts| self.translate(texts), tell)
     }
 }
