@@ -69,7 +69,9 @@ fn in_synced_parts(config: &str, parts: usize) -> String {
 fn shards() -> Project {
     let text = "type = \"text\"\npath = \"poem.txt\"";
     let tokens = "type = \"tokens\"\npath = \"train.sha256\"\nvocabulary = 50\nshards_mixed = 2\nshard_cache_dir = \"cache\"";
-    let config = GPT.replace(text, tokens).replace("[tokenizer]\ntype = \"char\"\n", "");
+    let config = GPT
+        .replace(text, tokens)
+        .replace("[tokenizer]\ntype = \"char\"\n", "");
     let project = Project::with(&in_parts(&config, 4));
     let lines = (0..5_u16).map(|number| {
         let name = format!("{number}.bin");
