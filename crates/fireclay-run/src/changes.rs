@@ -69,8 +69,13 @@ pub(crate) fn leaves_bits(key: &str) -> bool {
         let name = key.strip_prefix(table);
         name.is_some_and(|name| keys.contains(&name))
     };
-    of("cluster.", ["timeout", "shard_optimizer", "device_per_process"])
-        || of("data.", ["cache_dir", "shard_cache_dir", "shard_cache_bytes"])
+    of(
+        "cluster.",
+        ["timeout", "shard_optimizer", "device_per_process"],
+    ) || of(
+        "data.",
+        ["cache_dir", "shard_cache_dir", "shard_cache_bytes"],
+    )
 }
 
 /// Why a key cannot be changed, if it cannot.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::sync::Arc;
 
-use fireclay_data::arrow::array::{RecordBatch, StringArray};
+use fireclay_data::arrow::array::{ArrayRef, RecordBatch, StringArray};
 use fireclay_data::{
     DataError, EpochOrder, TextData, TextDataConfig, TextFormat, TextOrder, TokenBatch, TokenSplit,
     TokenizerConfig, TokenizerKind, epoch_order, parquet_bytes, sha256_file,
@@ -309,7 +309,7 @@ fn texts(number: usize) -> Vec<String> {
 }
 
 fn parquet(texts: Vec<String>) -> Vec<u8> {
-    let column: Arc<dyn fireclay_data::arrow::array::Array> = Arc::new(StringArray::from(texts));
+    let column: ArrayRef = Arc::new(StringArray::from(texts));
     let batch = RecordBatch::try_from_iter([("text", column)]).unwrap();
     parquet_bytes(&[batch]).unwrap()
 }
