@@ -65,6 +65,26 @@ fn in_synced_parts(config: &str, parts: usize) -> String {
     format!("{}sync_batch_norm = true\n", in_parts(config, parts))
 }
 
+/// A GPT on shards of tokens that a manifest lists, two of which are mixed at a time.
+fn shards() -> Project {
+    let text = "type = \"text\"\npath = \"poem.txt\"";
+    let tokens = "type = \"tokens\"\npath = \"train.sha256\"\nvocabulary = 50\nshards_mixed = 2\nshard_cache_dir = \"cache\"";
+    let config = GPT
+        .replace(text, tokens)
+        .replace("[tokenizer]\ntype = \"char\"\n", "");
+    let project = Project::with(&in_parts(&config, 4));
+    let lines = (0..5_u16).map(|number| {
+        let name = format!("{number}.bin");
+        let tokens = (0..600).map(|at: u16| (number + 1) * at % 50);
+        let bytes: Vec<u8> = tokens.flat_map(u16::to_le_bytes).collect();
+        fs::write(project.path(&name), bytes).unwrap();
+        let hash = fireclay_data::sha256_file(&project.path(&name)).unwrap();
+        format!("{hash}  {name}\n")
+    });
+    project.write("train.sha256", &lines.collect::<String>());
+    project
+}
+
 /// A project for each kind of data.
 fn projects() -> Vec<(&'static str, Project)> {
     let table = Project::with(&in_parts(&table(), 4));
@@ -78,6 +98,7 @@ fn projects() -> Vec<(&'static str, Project)> {
         ("a table", table),
         ("images", digits),
         ("a GPT", gpt),
+        ("shards of tokens", shards()),
         ("a translation", translation),
         (
             "a table with batch norm",

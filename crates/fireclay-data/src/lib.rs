@@ -39,6 +39,7 @@ mod prefetch;
 mod questions;
 mod random;
 mod saved;
+mod shards;
 mod split;
 mod table;
 #[cfg(test)]

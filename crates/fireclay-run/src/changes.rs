@@ -63,11 +63,19 @@ pub(crate) fn leave_results(found: &[Difference]) -> bool {
     paths().all(|key| is_place(key) || is_tracker(key) || is_kept(key) || leaves_bits(key))
 }
 
-/// Whether a key says how processes work together, and nothing of what they compute.
+/// Whether a key says how processes work together or where data is kept, and nothing of what they compute.
 pub(crate) fn leaves_bits(key: &str) -> bool {
-    let keys = ["timeout", "shard_optimizer", "device_per_process"];
-    key.strip_prefix("cluster.")
-        .is_some_and(|key| keys.contains(&key))
+    let of = |table: &str, keys: [&str; 3]| {
+        let name = key.strip_prefix(table);
+        name.is_some_and(|name| keys.contains(&name))
+    };
+    of(
+        "cluster.",
+        ["timeout", "shard_optimizer", "device_per_process"],
+    ) || of(
+        "data.",
+        ["cache_dir", "shard_cache_dir", "shard_cache_bytes"],
+    )
 }
 
 /// Why a key cannot be changed, if it cannot.
@@ -78,7 +86,7 @@ pub(crate) fn refusal(key: &str) -> Option<&'static str> {
          run, which can start from a checkpoint of this one by model.pretrained";
     let table = key.split('.').next().unwrap_or_default();
     match (table, key) {
-        ("data", key) if is_place(key) => None,
+        ("data", key) if is_place(key) || leaves_bits(key) => None,
         ("data" | "tokenizer", _) => Some(DATA),
         ("model" | "lora", _) => Some(MODEL),
         ("task", _) => Some("it is what the weights in its checkpoints were trained for"),
@@ -210,6 +218,7 @@ mod tests {
             "device.memory_gb",
             "data.path",
             "data.valid_target_path",
+            "data.shard_cache_dir",
         ];
         assert!(free.iter().all(|key| refusal(key).is_none()));
         let bound = [
@@ -217,6 +226,7 @@ mod tests {
             "output_dir",
             "data.type",
             "data.split.train",
+            "data.shards_mixed",
             "tokenizer.path",
             "model.hidden",
             "model.pretrained",

@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn how_processes_work_together_makes_no_other_run() {
+    fn how_processes_work_together_and_where_data_is_kept_makes_no_other_run() {
         let settled = |path: &str| {
             is_settled(&Difference {
                 path: path.to_owned(),
@@ -148,6 +148,7 @@ mod tests {
             })
         };
         assert!(settled("cluster.timeout") && settled("cluster.shard_optimizer"));
+        assert!(settled("data.shard_cache_dir") && !settled("data.shards_mixed"));
         assert!(!settled("cluster.parts") && !settled("train.batch_size"));
     }
 }

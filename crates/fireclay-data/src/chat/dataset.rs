@@ -1,5 +1,6 @@
 //! Conversations made ready for training: found, split, turned into tokens and laid into rows.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::config::ChatDataConfig;
@@ -61,6 +62,7 @@ impl TextData {
             sample: sample(train, &tokenizer)?,
             tokenizer: Some(ending(&parts, &tokenizer)),
             files,
+            hashes: BTreeMap::new(),
             notes,
             goes_on: true,
         })

@@ -4,6 +4,7 @@ mod at;
 mod bounded;
 mod decode;
 mod lines;
+mod open_file;
 mod packed;
 
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ pub(crate) use self::at::read_exact_at;
 pub(crate) use self::bounded::{LONGEST_LINE, Lined, read_line, read_small, too_long, unpacking};
 pub(crate) use self::decode::{is_marked, open_as, open_text};
 pub(crate) use self::lines::Lines;
+pub(crate) use self::open_file::OpenFile;
 pub(crate) use self::packed::{PACKED, Text, head, unpacked};
 use crate::error::{DataError, absolute};
 

@@ -22,7 +22,7 @@ use crate::busy::{self, Work};
 use crate::error::DataError;
 use crate::labels::Labels;
 use crate::order::EpochOrder;
-use crate::random::{Purpose, shuffle, stream};
+use crate::shards;
 
 /// Some of the images of a source, with their labels. Clones share everything.
 #[derive(Clone)]
@@ -60,23 +60,15 @@ impl ImageSplit {
     /// The order of an epoch, rearranged where archives are fetched: they come in a random order, and the samples of a few of
     /// them at a time are mixed. A pure function of the images, the order, the seed and the epoch.
     #[must_use]
-    pub fn arrange(&self, order: EpochOrder, (seed, epoch): (u64, u64)) -> EpochOrder {
+    pub fn arrange(&self, order: EpochOrder, key: (u64, u64)) -> EpochOrder {
         let Some(shuffled) = self.source.shuffled() else {
             return order;
         };
-        let mut archives: Vec<usize> = (0..shuffled.archives).collect();
-        shuffle(&mut archives, &mut stream(seed, Purpose::Shards, epoch));
-        let mut group = vec![0; archives.len()];
-        for (place, archive) in archives.into_iter().enumerate() {
-            group[archive] = place / shuffled.mixed;
-        }
-        let mut order = order.into_list();
-        // Sorting keeps the order of samples whose archives are mixed.
-        order.sort_by_key(|sample| {
-            let row = self.rows[*sample as usize];
-            group[(shuffled.archive)(row as usize)]
-        });
-        EpochOrder::listed(order)
+        let counts = (shuffled.archives, shuffled.mixed);
+        shards::arrange(order, counts, key, |sample| {
+            let row = self.rows[sample as usize];
+            (shuffled.archive)(row as usize)
+        })
     }
 
     /// The images at `rows` of the source, without augmentation.

@@ -13,7 +13,8 @@ pub(super) fn of(read: &Read) -> Vec<Note> {
     };
     let named = SPLIT_NAMES.into_iter().zip(&read.splits);
     let told = named.flat_map(|(name, split)| {
-        let tally = split.as_ref().map(|(tokens, _)| tokens.counts.tally);
+        let tally = split.as_ref();
+        let tally = tally.map(|(tokens, range)| tokens.counts(range).tally);
         tokenizer.say(name, tally.unwrap_or_default())
     });
     let told = told.map(Note::general);
@@ -25,12 +26,24 @@ pub(super) fn of(read: &Read) -> Vec<Note> {
 /// Tokens of the cache that were not what was kept there.
 fn renewed(read: &Read) -> Option<Note> {
     let mut splits = read.splits.iter().flatten();
-    splits.any(|(tokens, _)| tokens.renewed).then(made_again)
+    splits
+        .any(|(tokens, _)| tokens.is_renewed())
+        .then(made_again)
 }
 
 /// Of tokens of the cache that were not what was kept there.
 pub(crate) fn made_again() -> Note {
     Note::general("tokens that were kept from a run before were damaged, and were made again")
+}
+
+/// Shards that are too short to train on.
+pub(super) fn left_out(train: &TokenSplit) -> Option<Note> {
+    let count = train.left_out();
+    (count > 0).then(|| {
+        Note::general(format!(
+            "{count} shards have fewer tokens to train on than a window of model.context_length and one more, and are left out: no window goes on from one shard into another"
+        ))
+    })
 }
 
 /// A tokenizer without a token that ends a text.

@@ -1,5 +1,8 @@
 //! The tokens of the splits, from texts or from files of tokens.
 
+mod sharded;
+
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,10 +10,12 @@ use std::sync::Arc;
 use super::cache::Cache;
 use super::config::{TextDataConfig, TextFormat};
 use super::corpus::Corpus;
-use super::tokens::TokenFile;
+use super::shards::Tokens;
 use crate::error::DataError;
-use crate::files::{expand, one_file};
+use crate::files::expand;
 use crate::tokenizer::{Tokenizer, TokenizerConfig, TokenizerKind};
+
+pub(super) use self::sharded::{of_texts, of_tokens};
 
 /// The field of JSON Lines that holds the text.
 pub(super) fn field(format: TextFormat, config: &TextDataConfig) -> Option<String> {
@@ -24,8 +29,8 @@ pub(super) fn no_training() -> DataError {
     DataError::Unusable(message.into())
 }
 
-/// Tokens of a file.
-pub(super) type Stretch = (Arc<TokenFile>, Range<u64>);
+/// Some of the tokens of files.
+pub(super) type Stretch = (Arc<Tokens>, Range<u64>);
 
 /// What was read, before it is cut into windows.
 pub(super) struct Read {
@@ -33,6 +38,8 @@ pub(super) struct Read {
     pub vocabulary: usize,
     pub splits: [Option<Stretch>; 3],
     pub files: Vec<PathBuf>,
+    /// The hashes of what is not in `files`, by name.
+    pub hashes: BTreeMap<String, String>,
 }
 
 impl Read {
@@ -47,14 +54,13 @@ impl Read {
         adjust: fn(Tokenizer) -> Tokenizer,
     ) -> Result<Self, DataError> {
         match (format, tokenizer) {
-            (TextFormat::Tokens, tokenizer) => read_tokens(config, tokenizer),
+            (TextFormat::Tokens, tokenizer) => Self::tokens(config, tokenizer),
+            (TextFormat::TextParquet, Some(tokenizer)) => Self::parquet(config, tokenizer, adjust),
             (TextFormat::Text | TextFormat::TextJsonl, Some(tokenizer)) => {
                 let texts = Texts::open(config, field(format, config))?;
                 texts.read(config, tokenizer, adjust)
             }
-            (TextFormat::Text | TextFormat::TextJsonl, None) => {
-                Err(DataError::Unusable("text needs a tokenizer".into()))
-            }
+            (_, None) => Err(DataError::Unusable("text needs a tokenizer".into())),
         }
     }
 }
@@ -105,6 +111,7 @@ impl Texts {
                 None => cache.tokens(&self.main, range, &tokenizer)?,
             };
             let length = tokens.length;
+            let tokens = Tokens::One(Arc::new(tokens));
             Ok::<_, DataError>(Some((Arc::new(tokens), 0..length)))
         };
         let splits = [
@@ -118,6 +125,7 @@ impl Texts {
             tokenizer: Some(tokenizer),
             splits,
             files: self.files().chain(own).collect(),
+            hashes: BTreeMap::new(),
         })
     }
 
@@ -125,73 +133,5 @@ impl Texts {
         let corpora = [Some(&self.main), self.valid.as_ref(), self.test.as_ref()];
         let corpora = corpora.into_iter().flatten();
         corpora.flat_map(|corpus| corpus.files.clone())
-    }
-}
-
-/// Tokens that others made; a tokenizer, if there is one, only has to be theirs.
-fn read_tokens(
-    config: &TextDataConfig,
-    tokenizer: Option<(TokenizerKind, &TokenizerConfig)>,
-) -> Result<Read, DataError> {
-    let own = tokenizer.and_then(|(_, config)| config.path.as_ref());
-    let tokenizer = tokenizer.map(tokenizer_of_tokens).transpose()?;
-    let vocabulary = vocabulary_of_tokens(config, tokenizer.as_ref())?;
-    let kind = config.dtype.unwrap_or_default();
-    let open = |path: &String| {
-        let path = one_file(path)?;
-        let tokens = TokenFile::open_plain(&path, kind, vocabulary)?;
-        Ok::<_, DataError>((path, Arc::new(tokens)))
-    };
-    let (path, main) = open(&config.path)?;
-    let [valid, test] =
-        [&config.valid_path, &config.test_path].map(|path| path.as_ref().map(open).transpose());
-    let (valid, test) = (valid?, test?);
-    let [first, second] = config
-        .split
-        .cuts(main.length, valid.is_none(), test.is_none());
-    let whole = |(_, tokens): &(PathBuf, Arc<TokenFile>)| (Arc::clone(tokens), 0..tokens.length);
-    let cut = |range: Range<u64>| (!range.is_empty()).then(|| (Arc::clone(&main), range));
-    let splits = [
-        cut(0..first),
-        valid.as_ref().map(whole).or_else(|| cut(first..second)),
-        test.as_ref()
-            .map(whole)
-            .or_else(|| cut(second..main.length)),
-    ];
-    let others = [valid, test].into_iter().flatten().map(|(path, _)| path);
-    let others = others.chain(own.map(PathBuf::from));
-    Ok(Read {
-        tokenizer,
-        vocabulary,
-        splits,
-        files: std::iter::once(path).chain(others).collect(),
-    })
-}
-
-fn tokenizer_of_tokens(
-    (kind, config): (TokenizerKind, &TokenizerConfig),
-) -> Result<Tokenizer, DataError> {
-    if matches!(kind, TokenizerKind::File | TokenizerKind::Byte) {
-        return Tokenizer::train(kind, config, std::iter::empty());
-    }
-    Err(DataError::Unusable(format!(
-        "tokenizer.type {:?} is made from text, but data.type \"tokens\" has none; use \"file\" with the tokenizer.json that made the tokens",
-        kind.name()
-    )))
-}
-
-fn vocabulary_of_tokens(
-    config: &TextDataConfig,
-    tokenizer: Option<&Tokenizer>,
-) -> Result<usize, DataError> {
-    match (config.vocabulary, tokenizer.map(Tokenizer::vocabulary)) {
-        (Some(vocabulary), Some(known)) if known > vocabulary => Err(DataError::Unusable(format!(
-            "the tokenizer has {known} tokens, but data.vocabulary is {vocabulary}"
-        ))),
-        (Some(vocabulary), _) | (None, Some(vocabulary)) => Ok(vocabulary),
-        (None, None) => {
-            let message = "data.vocabulary, the number of different tokens, is needed for tokens without a [tokenizer]";
-            Err(DataError::Unusable(message.into()))
-        }
     }
 }

@@ -18,6 +18,7 @@ mod preprocessing;
 mod reading;
 mod shards;
 mod splitting;
+mod token_shards;
 
 use std::path::PathBuf;
 

@@ -15,13 +15,13 @@ use crate::images::{classes, levels, load, picture, put, tar};
 use crate::{Files, all_train, refused, with};
 
 /// Serves files by their names, and remembers which were asked for.
-struct Server {
-    address: String,
+pub(crate) struct Server {
+    pub(crate) address: String,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl Server {
-    fn new(files: BTreeMap<String, Vec<u8>>) -> Self {
+    pub(crate) fn new(files: BTreeMap<String, Vec<u8>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -48,7 +48,7 @@ impl Server {
         Self { address, asked }
     }
 
-    fn asked(&self) -> usize {
+    pub(crate) fn asked(&self) -> usize {
         self.asked.lock().unwrap().len()
     }
 }
@@ -99,7 +99,7 @@ fn shards(files: &Files) -> (Server, ImageDataConfig, u64) {
     (server, config, 6 * most)
 }
 
-fn bytes_in(folder: &Path) -> u64 {
+pub(crate) fn bytes_in(folder: &Path) -> u64 {
     let entries = fs::read_dir(folder).unwrap().map(Result::unwrap);
     let archives = entries.filter(|entry| {
         entry

@@ -169,7 +169,12 @@ fn describe(document: &mut Document, weights: Weights<'_>) {
 
 /// Whether data of this type is text that a tokenizer reads.
 fn reads_text(data: &str) -> bool {
-    let texts = [TextFormat::Text, TextFormat::TextJsonl].map(TextFormat::name);
+    let texts = [
+        TextFormat::Text,
+        TextFormat::TextJsonl,
+        TextFormat::TextParquet,
+    ];
+    let texts = texts.map(TextFormat::name);
     let pairs = PairFormat::ALL.map(PairFormat::name);
     let table = TextTableFormat::ALL.map(TextTableFormat::name);
     let chats = ChatFormat::ALL.map(ChatFormat::name);

@@ -2,7 +2,7 @@
 
 use burn::data::dataset::DatasetError;
 use burn::tensor::{Device, Tensor, TensorData};
-use fireclay_data::{MaskedBatch, MaskedSplit};
+use fireclay_data::{EpochOrder, MaskedBatch, MaskedSplit};
 
 use super::labelled_text::upload;
 use crate::task::MaskedTokens;
@@ -25,6 +25,13 @@ impl Samples for MaskedSamples {
 
     fn len(&self) -> usize {
         self.0.as_ref().map_or(0, MaskedSplit::windows)
+    }
+
+    fn arrange(&self, order: EpochOrder, _batch_size: usize, key: (u64, u64)) -> EpochOrder {
+        match &self.0 {
+            Some(split) => split.arrange(order, key),
+            None => order,
+        }
     }
 
     fn assemble(&self, epoch: u64, indices: &[u32]) -> Result<MaskedBatch, DatasetError> {

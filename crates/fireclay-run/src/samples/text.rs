@@ -2,7 +2,7 @@
 
 use burn::data::dataset::DatasetError;
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
-use fireclay_data::TokenSplit;
+use fireclay_data::{EpochOrder, TokenSplit};
 
 use crate::task::TokenBatch;
 use fireclay_train::loader::Samples;
@@ -34,6 +34,13 @@ impl Samples for TextSamples {
 
     fn len(&self) -> usize {
         self.0.as_ref().map_or(0, TokenSplit::windows)
+    }
+
+    fn arrange(&self, order: EpochOrder, _batch_size: usize, key: (u64, u64)) -> EpochOrder {
+        match &self.0 {
+            Some(split) => split.arrange(order, key),
+            None => order,
+        }
     }
 
     fn assemble(&self, epoch: u64, indices: &[u32]) -> Result<Self::Host, DatasetError> {

@@ -34,7 +34,9 @@ impl DataSection for TextSource {
     fn tokenizer(&self) -> NeedsTokenizer {
         match self.format {
             TextFormat::Tokens => NeedsTokenizer::ForMarks,
-            TextFormat::Text | TextFormat::TextJsonl => NeedsTokenizer::Always,
+            TextFormat::Text | TextFormat::TextJsonl | TextFormat::TextParquet => {
+                NeedsTokenizer::Always
+            }
         }
     }
 
@@ -200,7 +202,10 @@ impl Texts for Running {
     ) -> Result<(TokenSplit, Vec<String>), DataError> {
         let source = source(config);
         let split = match (reads.tokenizer, source.format) {
-            (Some(tokenizer), TextFormat::Text | TextFormat::TextJsonl) => {
+            (
+                Some(tokenizer),
+                TextFormat::Text | TextFormat::TextJsonl | TextFormat::TextParquet,
+            ) => {
                 let how = (source.format, &source.config);
                 TokenSplit::of_text(path, how, tokenizer, reads.context)?
             }
@@ -262,7 +267,9 @@ impl Dataset for TextData {
     }
 
     fn hashes(&self) -> Result<BTreeMap<String, String>, DataError> {
-        hashes_of(&self.files)
+        let mut hashes = hashes_of(&self.files)?;
+        hashes.extend(self.hashes.clone());
+        Ok(hashes)
     }
 
     fn sample(&self) -> Option<&str> {

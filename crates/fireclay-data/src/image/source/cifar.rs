@@ -5,10 +5,9 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::open_file::OpenFile;
 use super::{ClassNames, Format, Found, ImageLabels, Raw, Source};
 use crate::error::{DataError, absolute};
-use crate::files::read_small;
+use crate::files::{OpenFile, read_small};
 use crate::image::config::{ImageDataConfig, LabelLevel};
 use crate::image::pixels::{Channels, Pixels};
 

@@ -4,8 +4,6 @@
 mod columns;
 mod files;
 mod image_labels;
-mod open_file;
-mod shards;
 mod steady;
 
 mod cifar;

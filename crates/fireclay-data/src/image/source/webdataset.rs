@@ -2,25 +2,26 @@
 //! (<https://github.com/webdataset/webdataset>): `0001.jpg` and `0001.cls` are one sample. The
 //! archives are listed once and read at their offsets, never unpacked.
 
+mod archive;
 mod labels;
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use self::archive::Archive;
 use self::labels::LabelReader;
 use super::image_folder::{ENDINGS, is_image};
-use super::open_file::OpenFile;
-use super::shards::{Archive, Fetched};
 use super::{Format, Found, Raw, Shuffled, Source};
 use crate::error::DataError;
+use crate::files::OpenFile;
 use crate::image::config::ImageDataConfig;
-use crate::kept;
 use crate::labels::TargetKind;
 use crate::metered::{Allowance, MEMBER_HEADERS, Metered};
+use crate::shards::{Fetched, Finder, MIXED, check_room};
 
 pub(super) const FORMAT: Format = Format {
     open,
@@ -101,14 +102,18 @@ impl Source for Shards {
 fn open(config: &ImageDataConfig, target: TargetKind) -> Result<Found, DataError> {
     let mut shards = Shards::default();
     let mut labels = LabelReader::new(config, target);
-    let (mut cache, mut files, mut lengths) = (None, Vec::new(), Vec::new());
+    let keys = (config.shard_cache_dir.as_ref(), config.shard_cache_bytes);
+    let mut finder = Finder::new(keys.0, keys.1);
+    let (mut files, mut lengths) = (Vec::new(), Vec::new());
     let mut add = |path: &String| {
         let start = shards.len();
-        let (archives, mut read) = Archive::named(path, config, &mut cache)?;
-        for archive in archives {
+        let (named, mut manifests) = finder.named(path)?;
+        for named in named {
+            let archive = Archive::open(named)?;
+            files.extend(archive.file());
             lengths.push(add_shard(archive, &mut shards, &mut labels)?);
         }
-        files.append(&mut read);
+        files.append(&mut manifests);
         if shards.len() == start {
             return Err(DataError::Unusable(format!("{path} holds no samples")));
         }
@@ -117,9 +122,9 @@ fn open(config: &ImageDataConfig, target: TargetKind) -> Result<Found, DataError
     add(&config.path)?;
     let valid = config.valid_path.as_ref().map(&mut add).transpose()?;
     let test = config.test_path.as_ref().map(&mut add).transpose()?;
-    if let Some(cache) = cache {
+    if let Some(cache) = finder.used() {
         let mixed = config.shards_mixed.unwrap_or(MIXED);
-        check_room(&mut lengths, mixed, cache.most())?;
+        check_room(lengths, mixed, cache.most())?;
         shards.mixed = Some(mixed);
     }
     Ok(Found {
@@ -131,22 +136,6 @@ fn open(config: &ImageDataConfig, target: TargetKind) -> Result<Found, DataError
         notes: Vec::new(),
         files,
     })
-}
-
-/// Archives whose samples are mixed where the configuration does not say.
-const MIXED: usize = 4;
-
-/// Refuses a cache that would throw out what the next batch needs.
-fn check_room(lengths: &mut [u64], mixed: usize, most: u64) -> Result<(), DataError> {
-    lengths.sort_unstable_by(|a, b| b.cmp(a));
-    let needed: u64 = lengths.iter().take(mixed).sum();
-    match needed > most / 2 {
-        true => Err(DataError::Unusable(format!(
-            "the samples of {mixed} archives are mixed (data.shards_mixed), which have up to {needed} bytes, more than half of \
-             data.shard_cache_bytes = {most}: raise that, or mix fewer"
-        ))),
-        false => Ok(()),
-    }
 }
 
 /// A sample of an archive.
@@ -240,16 +229,9 @@ fn add_shard(
 
 /// The listing of an archive that is fetched, which is kept beside it.
 fn known(fetched: &Fetched, ending: &str) -> Result<Listing, DataError> {
-    let path = fetched.cache.beside(fetched, &format!("{ending}.json"));
-    let find = || serde_json::from_slice(&fs::read(&path).ok()?).ok();
-    kept::once(&path, find, || {
-        let file = fetched.cache.open(fetched)?;
-        let listing = listing(&file, ending)?;
-        let part = kept::part(&path);
-        let bytes = serde_json::to_vec(&listing).expect("plain data");
-        let written = fs::write(&part, bytes).and_then(|()| fs::rename(&part, &path));
-        written.map_err(|source| DataError::write(&path, source))?;
-        Ok(listing)
+    let cache = &fetched.cache;
+    cache.noted(&fetched.sha256, ending, || {
+        listing(&*fetched.open()?, ending)
     })
 }
 

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{TokenSplit, Windows};
+use super::{Stretches, TokenSplit, Windows};
 use crate::error::DataError;
 use crate::text::marked::{id, trains};
 use crate::text::packing::Part;
+use crate::text::shards::Tokens;
 use crate::text::tokens::TokenFile;
 
 /// Conversations in rows.
@@ -41,9 +42,11 @@ impl Chats {
 impl TokenSplit {
     /// Conversations in rows of at most `context` tokens.
     pub(crate) fn of_chats(tokens: Arc<TokenFile>, context: usize, chats: Chats) -> Self {
+        let range = 0..tokens.length;
         Self {
-            range: 0..tokens.length,
-            tokens,
+            stretches: Stretches::new([range.clone()].into(), |_| 0),
+            range,
+            tokens: Arc::new(Tokens::One(tokens)),
             context,
             windows: Windows::Chats(Arc::new(chats)),
         }

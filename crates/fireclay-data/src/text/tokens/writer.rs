@@ -44,6 +44,11 @@ impl TokenWriter {
         })
     }
 
+    /// The bytes that were written.
+    pub fn bytes(&self) -> u64 {
+        HEADER + self.length * self.kind.size()
+    }
+
     /// Adds tokens.
     ///
     /// # Errors
@@ -67,7 +72,8 @@ impl TokenWriter {
             self.file.seek(SeekFrom::Start(0))?;
             self.file.write_all(&MAGIC)?;
             let of_tokens = [self.kind.size(), self.length];
-            for number in of_tokens.into_iter().chain(self.counts.numbers()) {
+            let counts: [u64; 5] = self.counts.into();
+            for number in of_tokens.into_iter().chain(counts) {
                 self.file.write_all(&number.to_le_bytes())?;
             }
             self.file.flush()?;

@@ -3,19 +3,19 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use super::{check_plain, read_exact_at};
 use crate::error::DataError;
-use crate::files::{check_plain, read_exact_at};
 
 /// A file that is open for reading.
 #[derive(Debug)]
-pub(super) struct OpenFile {
-    pub(super) path: PathBuf,
-    pub(super) length: u64,
+pub(crate) struct OpenFile {
+    pub(crate) path: PathBuf,
+    pub(crate) length: u64,
     file: File,
 }
 
 impl OpenFile {
-    pub(super) fn open(path: &Path) -> Result<Self, DataError> {
+    pub(crate) fn open(path: &Path) -> Result<Self, DataError> {
         let fail = |source| DataError::read(path, source);
         check_plain(path)?;
         let file = File::open(path).map_err(fail)?;
@@ -30,8 +30,13 @@ impl OpenFile {
         })
     }
 
+    /// It itself, to ask the system about.
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
     /// `length` bytes from `offset` on, without moving a position that threads share.
-    pub(super) fn read(&self, offset: u64, length: usize) -> Result<Vec<u8>, DataError> {
+    pub(crate) fn read(&self, offset: u64, length: usize) -> Result<Vec<u8>, DataError> {
         let end = offset.checked_add(length as u64);
         if end.is_none_or(|end| end > self.length) {
             return Err(self.damaged("the file is cut short"));
@@ -42,7 +47,7 @@ impl OpenFile {
         Ok(bytes)
     }
 
-    pub(super) fn damaged(&self, message: impl Into<String>) -> DataError {
+    pub(crate) fn damaged(&self, message: impl Into<String>) -> DataError {
         DataError::damaged(&self.path, message.into())
     }
 }

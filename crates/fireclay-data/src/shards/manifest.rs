@@ -5,17 +5,14 @@ use std::path::{Path, PathBuf};
 
 use crate::error::DataError;
 use crate::files::read_small;
-use crate::hash::sha256_file;
-
-use super::OpenFile;
 
 /// What the name of a manifest ends in.
 const ENDING: &str = "sha256";
 
-/// No manifest has more bytes: half a million archives.
+/// No manifest has more bytes: half a million shards.
 const LARGEST: u64 = 64 << 20;
 
-/// A line of a manifest: where an archive is, and the SHA-256 of its bytes in small letters.
+/// A line of a manifest: where a shard is, and the SHA-256 of its bytes in small letters.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Listed {
     /// A file, relative to the manifest.
@@ -30,7 +27,7 @@ pub(super) fn is_manifest(path: &Path) -> bool {
         .is_some_and(|ending| ending.eq_ignore_ascii_case(ENDING))
 }
 
-/// The archives that a manifest lists.
+/// The shards that a manifest lists.
 ///
 /// # Errors
 /// [`DataError::Read`]; [`DataError::Damaged`] with the line that is no line of a manifest.
@@ -73,26 +70,8 @@ fn listed(text: &str, folder: &Path) -> Result<Vec<Listed>, String> {
         });
     }
     match all.is_empty() {
-        true => Err("lists no archive".into()),
+        true => Err("lists no file".into()),
         false => Ok(all),
-    }
-}
-
-/// A file that a manifest lists.
-///
-/// # Errors
-/// [`DataError::Read`]; [`DataError::Damaged`] if it has another hash.
-pub(super) fn verified(manifest: &Path, path: &Path, sha256: &str) -> Result<OpenFile, DataError> {
-    let file = OpenFile::open(path)?;
-    let found = sha256_file(path)?;
-    match found == sha256 {
-        true => Ok(file),
-        false => {
-            let manifest = manifest.display();
-            Err(file.damaged(format!(
-                "its SHA-256 is {found}, and {manifest} says {sha256}"
-            )))
-        }
     }
 }
 
@@ -119,7 +98,7 @@ mod tests {
             ),
             (format!("{a}\n"), "line 1: names no file"),
             (format!("{a}  x\n{b}  x\n"), "line 2: names x a second time"),
-            ("\n".to_owned(), "lists no archive"),
+            ("\n".to_owned(), "lists no file"),
         ] {
             let message = listed(&text, Path::new("")).expect_err("no manifest");
             assert!(message.contains(part), "{message}");
