@@ -23,8 +23,8 @@ pub enum HuggingFaceModel {
 impl HuggingFaceModel {
     /// Reads a `config.json`.
     ///
-    /// Keys that are not there have the defaults of `transformers`. One of timm says most by a name. The rate of dropout is that at
-    /// the end of the branches, whatever the others are.
+    /// Keys that are not there have the defaults of `transformers`. The rate of dropout is that at
+    /// the end of the branches, whatever the others are. One of timm says most by a name.
     ///
     /// # Errors
     ///
@@ -46,12 +46,21 @@ impl HuggingFaceModel {
             return found.map(Self::Image);
         }
         known.extend(more);
-        let key = match is_of_timm(&json) {
-            true => "architecture",
-            false => "model_type",
+        let found = |key: &str| json.get(key).unwrap_or(&Value::Null);
+        let (key, message) = match is_of_timm(&json) {
+            true => {
+                let found = found("architecture");
+                let message = format!("is {found}, which is no model of timm that is known here");
+                ("architecture", message)
+            }
+            false => {
+                let (found, known) = (found("model_type"), list(&known));
+                (
+                    "model_type",
+                    format!("is {found}, but only {known} are known"),
+                )
+            }
         };
-        let found = json.get(key).unwrap_or(&Value::Null);
-        let message = format!("is {found}, but only {} are known", list(&known));
         Err(HuggingFaceError::Keys(vec![(key.into(), message)]))
     }
 }
