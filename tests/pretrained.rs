@@ -314,6 +314,56 @@ fn timm_and_classes_name_what_the_tensors_do_not_show() {
 }
 
 #[test]
+fn a_folder_of_timm_says_the_model_and_the_pixels() {
+    let project = Project::new();
+    let config = project.read("configs/vision/digits-cnn.toml");
+    let (before, rest) = config.split_once("[model]").unwrap();
+    let (_, after) = rest.split_once("[task]").unwrap();
+    let with = |keys: &str| format!("{before}[model]\n{keys}\n[task]{after}");
+    // Of width 1/2 timm has other channels than torchvision.
+    let keys = "type = \"mobilenet_v3\"\nwidth = 0.5\nscaling = \"timm\"\nnorm_eps = 1e-5";
+    project.write("run.toml", &with(keys));
+    let short = "--set train.max_steps=1 --set lr_scheduler.warmup_steps=0 --set data.image_size=32 \
+                 --set data.channels=rgb";
+    project.ok(&format!("train run.toml {short}"));
+    let own = tensors(&project, "runs/run/1/model.safetensors");
+    write(&project, "timm/model.safetensors", &own);
+    let labels: Vec<String> = (0..10).map(|digit| format!("digit {digit}")).collect();
+    let images = json!({"input_size": [3, 48, 48], "crop_pct": 0.75, "crop_mode": "border"});
+    let json = json!({
+        "architecture": "mobilenetv3_small_050", "num_classes": 10, "global_pool": "avg",
+        "label_names": labels, "pretrained_cfg": images
+    });
+    project.write("timm/config.json", &json.to_string());
+
+    project.write("tuned.toml", &with("pretrained = \"timm\""));
+    let ran = project.ok(&format!("train tuned.toml {short}"));
+    for part in [
+        "data.mean = \"imagenet\"",
+        "data.crop_ratio = 0.75",
+        "border",
+        "digit 9",
+    ] {
+        assert!(ran.err.contains(part), "{}", ran.err);
+    }
+    let found: toml::Table = toml::from_str(&project.read("runs/tuned/1/config.toml")).unwrap();
+    let model = &found["model"];
+    for (key, expected) in [("scaling", "timm"), ("size", "small")] {
+        assert_eq!(model[key].as_str(), Some(expected));
+    }
+    assert_eq!(model["norm_eps"].as_float(), Some(1e-5));
+    assert_eq!(found["data"]["interpolation"].as_str(), Some("bicubic"));
+
+    let other = with("type = \"mobilenet_v3\"\nsize = \"large\"\npretrained = \"timm\"");
+    project.write("other.toml", &other);
+    project.refused(
+        "check other.toml",
+        2,
+        &["mobilenetv3_small_050", "size = \"large\""],
+    );
+}
+
+#[test]
 fn rotations_of_a_kind_that_is_not_known_are_refused() {
     let llama = SMALL_GPT
         .replace("type = \"gpt\"", "type = \"llama\"\nmlp_width = 64")

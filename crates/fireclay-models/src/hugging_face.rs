@@ -1,4 +1,4 @@
-//! The words of Hugging Face's `transformers` for a model: its `config.json`, both ways.
+//! The words of Hugging Face's `transformers` for a model, its `config.json`, both ways; and those of timm, one way.
 //!
 //! An architecture says under [`HuggingFaceClass`] which class computes the same, and how the values
 //! of a `config.json` become its configuration. A key that changes the logits in a way that no
@@ -14,11 +14,11 @@ pub(crate) use entry::{Entry, document, labels};
 pub use error::HuggingFaceError;
 pub(crate) use reader::{Reader, activation_of, word};
 
-/// What computes the same as a configuration `C` for a shape `S` in `transformers`.
+/// What computes the same as a configuration `C` for a shape `S` in `transformers`, or in timm.
 pub struct HuggingFaceClass<C, S> {
-    /// The values of `model_type`.
+    /// The values of `model_type`; of timm those of `architecture`.
     pub(crate) model_types: &'static [&'static str],
-    /// The classes whose weights can be read.
+    /// The classes whose weights can be read; timm has none.
     pub(crate) classes: &'static [&'static str],
     /// What a `config.json` says of a model, key by key.
     pub(crate) entries: fn(&C, &S) -> Vec<Entry>,
@@ -26,6 +26,29 @@ pub struct HuggingFaceClass<C, S> {
     pub(crate) document: fn(&C, &S) -> Option<Value>,
     /// The inverse; what is not there has the defaults of `transformers`.
     pub(crate) read: fn(&mut Reader) -> (C, S),
+}
+
+impl<C, S> HuggingFaceClass<C, S> {
+    /// Whether a `config.json` is that of one of these models.
+    pub(crate) fn knows(&self, json: &Map<String, Value>) -> bool {
+        let kind = match is_of_timm(json) {
+            true => json.get("architecture").map(timm_name),
+            false => json.get("model_type").and_then(Value::as_str),
+        };
+        kind.is_some_and(|kind| self.model_types.contains(&kind))
+    }
+}
+
+/// Whether a `config.json` is timm's, which `transformers` gives a type that says nothing.
+pub(crate) fn is_of_timm(json: &Map<String, Value>) -> bool {
+    let kind = json.get("model_type").and_then(Value::as_str);
+    json.contains_key("architecture") && kind.is_none_or(|kind| kind.starts_with("timm"))
+}
+
+/// The name of a model in timm, without the name of its weights, which follows a dot.
+pub(crate) fn timm_name(architecture: &Value) -> &str {
+    let name = architecture.as_str().unwrap_or_default();
+    name.split('.').next().unwrap_or_default()
 }
 
 /// The model that a `config.json` of this class describes; `impossible` lists what is impossible in
@@ -64,10 +87,9 @@ pub(crate) fn describe<C, S>(
 pub(crate) fn compare<C, S>(
     class: &HuggingFaceClass<C, S>,
     (config, shape): (&C, &S),
-    json: &[u8],
+    json: &Map<String, Value>,
     impossible: impl Fn(&C, &S) -> Vec<(String, String)>,
 ) -> Result<(), HuggingFaceError> {
-    let json = parse(json)?;
     let own = (class.entries)(config, shape);
     let differs = |entry: &Entry, found: &Value| {
         let message = format!("is {found}, but the model has {}", entry.in_own_words());
@@ -82,7 +104,7 @@ pub(crate) fn compare<C, S>(
     if let Some(other) = other {
         return Err(HuggingFaceError::Keys(vec![other]));
     }
-    let (config, shape) = describe(class, Reader::new(&json), impossible)?;
+    let (config, shape) = describe(class, Reader::new(json), impossible)?;
     let found = (class.entries)(&config, &shape);
     let pairs = own.iter().zip(&found).filter(|(own, _)| own.compared);
     let problems: Vec<_> = pairs

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::tensor::{Bool, Device, Gradients, Int, Tensor, TensorData, activation};
@@ -12,12 +11,11 @@ use safetensors::{Dtype, SafeTensors};
 use crate::family::Family;
 use crate::io::tensors::from_tensors;
 use crate::io::weights::{Name, plain_names, shapes, swap_axes};
+use crate::layers::draws::Alone;
 
-/// To be held by every test that draws random numbers on a device: the generator is the process's,
-/// so a test that draws beside one that compares two draws would part them.
-pub fn generator() -> MutexGuard<'static, ()> {
-    static GENERATOR: Mutex<()> = Mutex::new(());
-    GENERATOR.lock().unwrap_or_else(PoisonError::into_inner)
+/// To be held by every test that draws random numbers on a device; layers that draw fail without.
+pub fn generator() -> Alone {
+    Alone::new()
 }
 
 /// Fails unless two trainings draw other numbers, and evaluation is that of a model that was never

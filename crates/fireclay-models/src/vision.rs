@@ -2,22 +2,27 @@
 
 pub mod cnn;
 pub mod convnext;
+pub mod efficientnet;
 #[cfg(test)]
 mod hub {
     mod tests;
+    mod timm;
 }
 mod hugging_face;
+mod inverted_residual;
 pub mod lenet;
 pub mod mobilenet_v3;
 pub mod resnet;
 #[cfg(test)]
 pub(crate) mod tests;
+mod timm;
 pub mod vit;
 
 use burn::tensor::Tensor;
 
 use crate::family::{Architecture, Layered, registry};
 use crate::shape::ImageShape;
+pub use inverted_residual::ImagePadding;
 
 registry! {
     /// A model for images.
@@ -28,6 +33,7 @@ registry! {
         vit::Vit(VitConfig => Vit) = "vit", "vision transformer, tiny to large (Dosovitskiy et al. 2020, Touvron et al. 2020)";
         convnext::Convnext(ConvNextConfig => ConvNext) = "convnext", "convolutional network in a transformer's proportions, tiny to large (Liu et al. 2022)";
         mobilenet_v3::MobilenetV3(MobileNetV3Config => MobileNetV3) = "mobilenet_v3", "small and fast convolutional network, small or large (Howard et al. 2019)";
+        efficientnet::Efficientnet(EfficientNetConfig => EfficientNet) = "efficientnet", "convolutional network scaled in depth, width and resolution at once, b0 to b7 (Tan & Le 2019)";
     }
 
     impl ImageNetwork for ImageModel {

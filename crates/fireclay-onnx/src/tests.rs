@@ -312,6 +312,11 @@ fn images(folder: &Path) {
         let config = json!({"type": "mobilenet_v3", "size": size, "width": 0.25});
         image(&format!("mobilenet_v3-{size}"), config, shape(3, 40, 33));
     }
+    for padding in ["symmetric", "same"] {
+        let config =
+            json!({"type": "efficientnet", "width": 0.1, "depth": 0.5, "padding": padding});
+        image(&format!("efficientnet-{padding}"), config, shape(3, 40, 33));
+    }
 }
 
 fn texts(folder: &Path) {

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::family::Rows;
-use crate::hugging_face::{self, HuggingFaceClass, HuggingFaceError};
+use crate::hugging_face::{self, HuggingFaceClass, HuggingFaceError, is_of_timm};
 use crate::layers::weight::Weight;
 use crate::shape::Shape;
 
@@ -76,6 +76,11 @@ pub trait Architecture: DeserializeOwned + JsonSchema + 'static {
     fn hugging_face_class() -> Option<HuggingFaceClass<Self, Self::Shape>> {
         None
     }
+
+    /// What computes the same in timm.
+    fn timm_class() -> Option<HuggingFaceClass<Self, Self::Shape>> {
+        None
+    }
 }
 
 /// An architecture whose weights can start from a file that others wrote, and whose layers can
@@ -141,14 +146,19 @@ pub(crate) fn impossible<A: Architecture>(config: &A, shape: &A::Shape) -> Vec<(
     }
 }
 
-/// Compares a model with a `config.json`, if `transformers` has it.
+/// Compares a model with a `config.json`, if `transformers` or timm have it.
 pub(crate) fn check_hugging_face<A: Architecture>(
     config: &A,
     shape: &A::Shape,
     json: &[u8],
 ) -> Result<(), HuggingFaceError> {
-    match A::hugging_face_class() {
-        Some(class) => hugging_face::compare(&class, (config, shape), json, impossible),
+    let json = hugging_face::parse(json)?;
+    let class = match is_of_timm(&json) {
+        true => A::timm_class().filter(|class| class.knows(&json)),
+        false => A::hugging_face_class(),
+    };
+    match class {
+        Some(class) => hugging_face::compare(&class, (config, shape), &json, impossible),
         None => Ok(()),
     }
 }

@@ -1,10 +1,10 @@
-//! The model that a `config.json` of Hugging Face's describes, whichever it is.
+//! The model that a `config.json` of Hugging Face's or of timm describes, whichever it is.
 
 use serde_json::{Map, Value};
 
 use crate::encoder::EncoderConfig;
 use crate::family::{Architecture, Family, Visitor, impossible};
-use crate::hugging_face::{HuggingFaceError, Reader, describe, parse};
+use crate::hugging_face::{HuggingFaceError, Reader, describe, is_of_timm, parse};
 use crate::io::weights::ModelDescription;
 use crate::language::LanguageConfig;
 use crate::seq2seq::TranslationConfig;
@@ -17,7 +17,7 @@ pub enum HuggingFaceModel {
     Language(ModelDescription<LanguageConfig>),
     /// BERT: with outputs if it classifies, else the masked language model.
     Encoder(ModelDescription<EncoderConfig>),
-    /// A ResNet, ConvNeXt or Vision Transformer.
+    /// A ResNet, ConvNeXt or Vision Transformer, or another model of timm.
     Image(ModelDescription<ImageConfig>),
     /// T5.
     Translation(ModelDescription<TranslationConfig>),
@@ -27,7 +27,7 @@ impl HuggingFaceModel {
     /// Reads a `config.json`.
     ///
     /// Keys that are not there have the defaults of `transformers`. The rate of dropout is that at
-    /// the end of the branches, whatever the others are.
+    /// the end of the branches, whatever the others are. One of timm says most by a name.
     ///
     /// # Errors
     ///
@@ -54,9 +54,22 @@ impl HuggingFaceModel {
             return found.map(Self::Translation);
         }
         known.extend(more);
-        let found = json.get("model_type").unwrap_or(&Value::Null);
-        let message = format!("is {found}, but only {} are known", list(&known));
-        Err(HuggingFaceError::Keys(vec![("model_type".into(), message)]))
+        let found = |key: &str| json.get(key).unwrap_or(&Value::Null);
+        let (key, message) = match is_of_timm(&json) {
+            true => {
+                let found = found("architecture");
+                let message = format!("is {found}, which is no model of timm that is known here");
+                ("architecture", message)
+            }
+            false => {
+                let (found, known) = (found("model_type"), list(&known));
+                (
+                    "model_type",
+                    format!("is {found}, but only {known} are known"),
+                )
+            }
+        };
+        Err(HuggingFaceError::Keys(vec![(key.into(), message)]))
     }
 }
 
@@ -86,16 +99,21 @@ impl<F: Family> Visitor<F> for Search<'_, F> {
         _summary: &'static str,
         wrap: fn(C) -> F,
     ) {
-        let Some(class) = C::hugging_face_class() else {
+        let class = match is_of_timm(self.json) {
+            true => C::timm_class(),
+            false => C::hugging_face_class(),
+        };
+        let Some(class) = class else {
             return;
         };
         self.known.extend(class.model_types);
-        let mut reader = Reader::new(self.json);
-        let is_known = |name: &&str| reader.is("model_type", name);
-        if !class.model_types.iter().any(is_known) {
+        if !class.knows(self.json) {
             return;
         }
+        let mut reader = Reader::new(self.json);
+        // The class of transformers for models of timm says nothing.
         if let Some(name) = reader.class()
+            && !class.classes.is_empty()
             && !class.classes.contains(&name)
         {
             let known = list(class.classes);

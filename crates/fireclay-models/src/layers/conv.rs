@@ -117,8 +117,26 @@ impl Conv2d {
     /// - result: `[batch, outputs, rows, columns]`, with
     ///   rows = (height + 2 · padding - kernel) / stride + 1, rounded down, and columns alike
     pub fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        let (stride, padding) = ([self.stride; 2], [self.padding; 2]);
-        let options = ConvOptions::new(stride, padding, [1; 2], self.groups);
+        self.padded(input, [(self.padding, self.padding); 2])
+    }
+
+    /// The same with other zeros around the image: as few as leave rows = height / stride, rounded up, and
+    /// columns alike. Of an odd number of zeros the one more is below or on the right, as in
+    /// TensorFlow's "SAME".
+    pub fn forward_same(&self, input: Tensor<4>) -> Tensor<4> {
+        let [_, _, rows, columns] = self.weight.val().dims();
+        let [_, _, height, width] = input.dims();
+        let zeros = |side: usize, kernel: usize| {
+            let steps = side.div_ceil(self.stride).saturating_sub(1);
+            let zeros = (steps * self.stride + kernel).saturating_sub(side);
+            (zeros / 2, zeros - zeros / 2)
+        };
+        self.padded(input, [zeros(height, rows), zeros(width, columns)])
+    }
+
+    fn padded(&self, input: Tensor<4>, padding: [(usize, usize); 2]) -> Tensor<4> {
+        let stride = [self.stride; 2];
+        let options = ConvOptions::new_with_padding(stride, padding, [1; 2], self.groups);
         let bias = self.bias.as_ref().map(Param::val);
         let weight = self.weight.val();
         conv2d(input.cast(weight.dtype()), weight, bias, options)
@@ -143,6 +161,22 @@ mod tests {
         let expected = (2.0 / (128.0 * 9.0f64)).sqrt();
         assert!((deviation(&conv) / expected - 1.0).abs() < 0.01);
         assert!(conv.bias.is_none());
+    }
+
+    #[test]
+    fn fewest_zeros_leave_the_sides_over_the_stride() {
+        let device = Device::flex();
+        let mut init = Init::new(1, &device);
+        let one = Values::ONES;
+        let conv = Conv::new(1, 1, 3).stride(2).build(&mut init, one, one);
+        let sums = |width: usize| -> Vec<f32> {
+            let row = Tensor::<4>::ones([1, 1, 1, width], &device);
+            conv.forward_same(row).into_data().iter().collect()
+        };
+        // Of an even row the zero is on the right, of an odd one there is a zero on each side.
+        assert_eq!(sums(6), [3.0, 3.0, 2.0]);
+        assert_eq!(sums(5), [2.0, 3.0, 2.0]);
+        assert_eq!(sums(1), [1.0]);
     }
 
     #[test]

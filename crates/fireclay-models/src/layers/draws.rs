@@ -1,6 +1,8 @@
 //! What is drawn in a forward pass, as a pure function of what it is drawn for.
 
 use std::cell::Cell;
+#[cfg(test)]
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use burn::tensor::{DType, Device, Distribution, Tensor, TensorData};
 
@@ -68,6 +70,8 @@ pub fn mask<const D: usize>(
     (device, dtype): (&Device, DType),
 ) -> Tensor<D> {
     let Some((draws, turn)) = CURRENT.get() else {
+        #[cfg(test)]
+        Alone::check();
         let random = Tensor::random(shape, Distribution::Bernoulli(keep), (device, dtype));
         return random.mul_scalar(1.0 / keep);
     };
@@ -78,6 +82,38 @@ pub fn mask<const D: usize>(
     let values = bits.map(|bits| if u64::from(bits) < below { scale } else { 0.0 });
     let data = TensorData::new(values.collect::<Vec<f32>>(), shape);
     Tensor::from_data(data, (device, dtype))
+}
+
+/// Burn's generator, held by one test at a time: it is the process's, so a test that draws beside one that
+/// compares two draws would part them.
+#[cfg(test)]
+pub(crate) struct Alone(#[expect(dead_code, reason = "it is held")] MutexGuard<'static, ()>);
+
+#[cfg(test)]
+thread_local! {
+    static IS_ALONE: Cell<bool> = const { Cell::new(false) };
+}
+
+#[cfg(test)]
+impl Alone {
+    pub(crate) fn new() -> Self {
+        static GENERATOR: Mutex<()> = Mutex::new(());
+        let held = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
+        IS_ALONE.set(true);
+        Self(held)
+    }
+
+    /// Fails in a test that draws and does not hold the generator.
+    fn check() {
+        assert!(IS_ALONE.get(), "a test that draws holds `generator()`");
+    }
+}
+
+#[cfg(test)]
+impl Drop for Alone {
+    fn drop(&mut self) {
+        IS_ALONE.set(false);
+    }
 }
 
 /// The increment of SplitMix64.

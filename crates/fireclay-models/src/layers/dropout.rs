@@ -67,6 +67,7 @@ impl Init {
 mod tests {
     use super::*;
     use crate::layers::draws::Draws;
+    use crate::reference::generator;
     use burn::tensor::Device;
 
     #[test]
@@ -99,6 +100,7 @@ mod tests {
 
     #[test]
     fn what_is_left_out_gets_no_gradient() {
+        let _alone = generator();
         let device = Device::flex().autodiff();
         let layer = Init::new(0, &device).dropout(0.5);
         let input = Tensor::<2>::ones([16, 4], &device).require_grad();

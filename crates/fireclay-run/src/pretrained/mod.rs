@@ -126,6 +126,21 @@ impl Weights<'_> {
         Ok(shape.and_then(Result::ok))
     }
 
+    /// The names of the classes that its head was trained for, in the order of its outputs, if something beside the
+    /// weights says them.
+    pub fn classes(&self) -> Option<Vec<String>> {
+        let described = self.described().ok()?;
+        described.others.iter().find_map(|(_, json)| {
+            let named = |name: &Value| name.as_str().map(str::to_owned);
+            if let Some(names) = json.get("label_names").and_then(Value::as_array) {
+                return names.iter().map(named).collect();
+            }
+            let names = json.get("id2label")?.as_object()?;
+            let name = |output: usize| named(names.get(&output.to_string())?);
+            (0..names.len()).map(name).collect()
+        })
+    }
+
     /// The most tokens that the model of this `type` reads, where its weights do not depend on it.
     pub fn longest(&self, name: &str) -> Option<u64> {
         let described = self.described().ok()?;

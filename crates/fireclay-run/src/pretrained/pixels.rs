@@ -1,6 +1,8 @@
-//! What the folder of a model for images says of how images become pixels: `preprocessor_config.json`.
+//! What the folder of a model for images says of how images become pixels: `preprocessor_config.json` of transformers,
+//! or `pretrained_cfg` in timm's `config.json`.
 
 use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
 use fireclay_config::Document;
 use fireclay_data::ImageFormat;
@@ -10,30 +12,32 @@ use serde_json::{Map, Value, json};
 use super::Weights;
 use super::complete::lay_beneath;
 
-const FILE: &str = "preprocessor_config.json";
+/// The files that may say it, and how they are read.
+const FILES: [(&str, Reading); 2] = [
+    ("preprocessor_config.json", |json| {
+        Pixels::of(json).map(Some)
+    }),
+    ("config.json", Pixels::of_timm),
+];
 
-/// The largest file that is read; real ones have some hundred bytes.
-const LARGEST: u64 = 1 << 20;
+type Reading = fn(&Map<String, Value>) -> Result<Option<Pixels>, String>;
+
+/// The largest file that is read; real ones have some hundred bytes, and with the names of classes some megabytes.
+const LARGEST: u64 = 16 << 20;
 
 /// The keys of `[data]` that the file gives.
 const KEYS: [&str; 5] = ["image_size", "mean", "std", "interpolation", "crop_ratio"];
 
-/// Gives the keys of `[data]` that are not written the values of the file, if the data is images and there is one.
+/// Gives the keys of `[data]` that are not written the values of such a file, if the data is images and there is one.
 /// Returns what the user should know.
 pub(super) fn pixels(document: &mut Document, weights: Weights<'_>) -> Option<String> {
     let data = document.text("data.type")?.to_owned();
     if !ImageFormat::TYPES.iter().any(|(name, _)| *name == data) {
         return None;
     }
-    let path = weights.folder()?.join(FILE);
-    let read = match text(&path, LARGEST) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return None,
-        read => read.map_err(|error| error.to_string()),
-    };
-    let parse = |text: String| serde_json::from_str(&text).map_err(|error| error.to_string());
-    let known = read.and_then(parse).and_then(|json| Pixels::of(&json));
-    let mut keys = match known {
-        Ok(Pixels(keys)) => keys,
+    let (path, said) = said(&weights.folder()?)?;
+    let Pixels { mut keys, note } = match said {
+        Ok(said) => said,
         Err(error) => {
             let message = format!("cannot be used: {}: {error}", path.display());
             document.refuse("model.pretrained", &message);
@@ -46,11 +50,31 @@ pub(super) fn pixels(document: &mut Document, weights: Weights<'_>) -> Option<St
         .filter_map(|key| Some(format!("data.{key} = {}", keys.get(*key)?)))
         .collect();
     lay_beneath(document, weights, json!({ "data": keys }));
-    (!listed.is_empty()).then(|| format!("{} says {}", path.display(), listed.join(", ")))
+    let note = note.unwrap_or_default();
+    (!listed.is_empty()).then(|| format!("{} says {}{note}", path.display(), listed.join(", ")))
 }
 
-/// Keys of `[data]`.
-struct Pixels(Map<String, Value>);
+/// The first file in the folder that says something, and what it says.
+fn said(folder: &Path) -> Option<(PathBuf, Result<Pixels, String>)> {
+    FILES.iter().find_map(|(name, reading)| {
+        let path = folder.join(name);
+        let read = match text(&path, LARGEST) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return None,
+            read => read.map_err(|error| error.to_string()),
+        };
+        let parse = |text: String| serde_json::from_str(&text).map_err(|error| error.to_string());
+        let said = read.and_then(parse).and_then(|json| reading(&json));
+        Some((path, said.transpose()?))
+    })
+}
+
+/// What a file says.
+struct Pixels {
+    /// Keys of `[data]`.
+    keys: Map<String, Value>,
+    /// What is done in another way here.
+    note: Option<String>,
+}
 
 impl Pixels {
     fn of(json: &Map<String, Value>) -> Result<Self, String> {
@@ -73,7 +97,45 @@ impl Pixels {
             keys.extend(interpolation(json)?);
             keys.extend(size(json)?);
         }
-        Ok(Self(keys))
+        Ok(Self { keys, note: None })
+    }
+
+    /// What timm says, if it does; what is missing is as timm has it.
+    fn of_timm(json: &Map<String, Value>) -> Result<Option<Self>, String> {
+        let Some(Value::Object(images)) = json.get("pretrained_cfg") else {
+            return Ok(None);
+        };
+        let found = |key: &str| images.get(key).filter(|value| !value.is_null());
+        let mut keys = Map::new();
+        for key in ["mean", "std"] {
+            let value = found(key).map(|value| numbers(key, value.clone()));
+            keys.insert(key.into(), value.unwrap_or_else(|| Ok(json!("imagenet")))?);
+        }
+        let how = found("interpolation").cloned();
+        let how = how.unwrap_or_else(|| json!("bicubic"));
+        if !INTERPOLATIONS.iter().any(|(_, name)| how == *name) {
+            return Err(format!("interpolation is {how}, which is not known"));
+        }
+        keys.insert("interpolation".into(), how);
+        let size = found("input_size")
+            .cloned()
+            .unwrap_or_else(|| json!([3, 224, 224]));
+        let seen = match size.as_array().map(Vec::as_slice) {
+            Some([_, height, width]) => {
+                Sides([height, width].map(|side| side.as_u64().unwrap_or(0)))
+            }
+            _ => Sides([0; 2]),
+        };
+        if seen.0.contains(&0) {
+            return Err(format!("input_size is {size}, which is not known"));
+        }
+        let share = found("crop_pct").map_or(Some(0.875), Value::as_f64);
+        keys.extend(cropped(seen, share.unwrap_or(0.0))?);
+        let mode = found("crop_mode").filter(|mode| *mode != "center");
+        let note = mode.map(|mode| {
+            format!("; its crop_mode is {mode}, but here the middle of an image is cut out, whatever its shape")
+        });
+        Ok(Some(Self { keys, note }))
     }
 }
 
@@ -86,18 +148,20 @@ fn numbers(key: &str, value: Value) -> Result<Value, String> {
     }
 }
 
+/// How images can be resized, by Pillow's number.
+const INTERPOLATIONS: [(u64, &str); 4] = [
+    (0, "nearest"),
+    (1, "lanczos"),
+    (2, "bilinear"),
+    (3, "bicubic"),
+];
+
 /// How images are resized, which the file says as Pillow does.
 fn interpolation(json: &Map<String, Value>) -> Result<Option<(String, Value)>, String> {
-    const KNOWN: [(u64, &str); 4] = [
-        (0, "nearest"),
-        (1, "lanczos"),
-        (2, "bilinear"),
-        (3, "bicubic"),
-    ];
     let Some(found) = json.get("resample").filter(|found| !found.is_null()) else {
         return Ok(None);
     };
-    let known = KNOWN.iter().find(|(number, _)| *found == *number);
+    let known = INTERPOLATIONS.iter().find(|(number, _)| *found == *number);
     let (_, name) = known.ok_or_else(|| format!("resample is {found}, which is not known"))?;
     Ok(Some(("interpolation".into(), json!(name))))
 }
@@ -118,6 +182,11 @@ fn size(json: &Map<String, Value>) -> Result<Vec<(String, Value)>, String> {
         (None, Some(share)) if resized.0[0] < 384 => (resized, share),
         _ => (resized, 1.0),
     };
+    cropped(seen, share)
+}
+
+/// The keys of `[data]` for what the model sees, and the share of each side that is kept.
+fn cropped(seen: Sides, share: f64) -> Result<Vec<(String, Value)>, String> {
     let [height, width] = seen.0;
     let seen = match height == width {
         true => json!(height),
@@ -148,10 +217,51 @@ impl Sides {
 
 #[cfg(test)]
 mod tests {
+    use fireclay_data::ImagePreprocess;
+
     use super::*;
 
     fn found(json: Value) -> Result<Value, String> {
-        Pixels::of(json.as_object().unwrap()).map(|pixels| pixels.0.into())
+        Pixels::of(json.as_object().unwrap()).map(|pixels| pixels.keys.into())
+    }
+
+    fn of_timm(images: Value) -> Result<Pixels, String> {
+        let json = json!({ "pretrained_cfg": images });
+        let found = Pixels::of_timm(json.as_object().unwrap());
+        found.map(|pixels| pixels.expect("it is timm's"))
+    }
+
+    #[test]
+    fn what_timm_writes_is_read() {
+        let whole = json!({
+            "input_size": [3, 240, 320], "interpolation": "bilinear", "crop_pct": 0.9, "crop_mode": "squash",
+            "mean": [0.5, 0.4, 0.3], "std": [0.1, 0.2, 0.3], "pool_size": null
+        });
+        let found = of_timm(whole).unwrap();
+        let expected = json!({
+            "image_size": [240, 320], "crop_ratio": 0.9, "mean": [0.5, 0.4, 0.3], "std": [0.1, 0.2, 0.3],
+            "interpolation": "bilinear"
+        });
+        assert_eq!(Value::from(found.keys), expected);
+        assert!(found.note.unwrap().contains("squash"));
+        let found = of_timm(json!({"crop_mode": "center"})).unwrap();
+        let expected = json!({
+            "image_size": 224, "crop_ratio": 0.875, "mean": "imagenet", "std": "imagenet", "interpolation": "bicubic"
+        });
+        assert_eq!((Value::from(found.keys), found.note), (expected, None));
+        let other = json!({"model_type": "vit"});
+        let other = Pixels::of_timm(other.as_object().unwrap());
+        assert!(matches!(other, Ok(None)));
+        for (key, value) in [
+            ("interpolation", json!("random")),
+            ("input_size", json!([3, 224])),
+            ("input_size", json!([3, 0, 224])),
+            ("mean", json!("grey")),
+            ("crop_pct", json!(1.5)),
+        ] {
+            let error = of_timm(json!({ key: value })).err().unwrap();
+            assert!(error.contains(key.split('_').next().unwrap()), "{error}");
+        }
     }
 
     #[test]
@@ -176,6 +286,35 @@ mod tests {
         );
         let plain = json!({"do_normalize": false, "do_resize": false});
         assert_eq!(found(plain), Ok(json!({"mean": [0.0], "std": [1.0]})));
+    }
+
+    /// Of an image that is no square, by `tests/data/timm/make.py` with timm 1.0.31: to a level of the 256.
+    #[test]
+    fn images_become_timms_pixels() {
+        let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/timm");
+        let image = std::fs::read(data.join("image.png")).unwrap();
+        for name in ["square", "wide"] {
+            let (_, found) = said(&data.join(name)).unwrap();
+            let mut keys = found.unwrap().keys;
+            let size = keys.remove("image_size").unwrap();
+            let side = |at: usize| size.get(at).unwrap_or(&size).clone();
+            let more = json!({
+                "version": 1, "kind": "image", "height": side(0), "width": side(1), "channels": "rgb",
+                "max_pixels": 100_000, "target": {"kind": "class", "classes": ["one", "other"]}
+            });
+            keys.extend(more.as_object().unwrap().clone());
+            let text = Value::from(keys.clone()).to_string();
+            let preprocess = ImagePreprocess::from_json(&text).unwrap();
+            let found = preprocess.read_bytes(&[&image], 0).unwrap().pixels;
+            let text = std::fs::read_to_string(data.join(name).join("pixels.json")).unwrap();
+            let expected: Vec<f32> = serde_json::from_str(&text).unwrap();
+            assert_eq!(found.len(), expected.len(), "{name}");
+            let differences = found.iter().zip(&expected).map(|(a, b)| (a - b).abs());
+            let worst = differences.clone().fold(0.0, f32::max);
+            let mean = differences.sum::<f32>() / found.len() as f32;
+            println!("{name}: {worst:.1e} at most, {mean:.1e} in the mean");
+            assert!(worst < 1.01 / 255.0 / 0.2, "{name}: {worst}");
+        }
     }
 
     #[test]

@@ -169,6 +169,7 @@ pub(crate) fn describe<F: Pretrainable>(
     let lines = [
         Some(format!("{path}: {} tensors loaded", report.loaded.len())),
         list("starts at random, for other classes", &report.fresh_head),
+        kept_head(config, path, report),
         list("resampled for the size of the images", &report.resized),
         list("starts at random, not in the file", &report.missing),
         list("left out, not in the model", &report.unexpected),
@@ -182,6 +183,29 @@ pub(crate) fn describe<F: Pretrainable>(
     let rows = report.rows.iter().map(|rows| resized(path, rows));
     lines.into_iter().flatten().chain(rows).collect()
 }
+
+/// Which classes the outputs of a head mean that is taken as it is; those of the data take its outputs in their order.
+fn kept_head<F: Pretrainable>(config: &F, path: &str, report: &PretrainedReport) -> Option<String> {
+    let is_head = |name: &String| name.starts_with(config.head());
+    let is_kept = report.loaded.iter().any(is_head);
+    let classes = Weights(path).classes().filter(|_| is_kept)?;
+    // transformers makes these up.
+    let are_names = !classes.iter().all(|name| name.starts_with("LABEL_"));
+    let more = match classes.len().checked_sub(SHOWN) {
+        None | Some(0) => String::new(),
+        Some(more) => format!(" and {more} more"),
+    };
+    let shown = &classes[..classes.len().min(SHOWN)];
+    (are_names && !classes.is_empty()).then(|| {
+        format!(
+            "{path}: its head is kept, whose outputs stand for {}{more}; the classes of the data take them in their order",
+            shown.join(", ")
+        )
+    })
+}
+
+/// Classes that are named of many.
+const SHOWN: usize = 10;
 
 /// How many of the weights are kept in few bits.
 fn in_few_bits(path: &str, report: &PretrainedReport) -> Option<String> {

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::folder::weights_file;
 use crate::family::Pretrainable;
-use crate::hugging_face::HuggingFaceError;
+use crate::hugging_face::{HuggingFaceError, is_of_timm};
 use crate::io::gguf;
 use crate::io::guard;
 use crate::io::hugging_face::HuggingFaceModel;
@@ -73,7 +73,8 @@ impl Described {
     /// Whether nothing says which model it is.
     pub fn is_empty(&self) -> bool {
         let says = |json: &Map<String, Value>| json.contains_key("model_type");
-        self.own.is_none() && !self.others.iter().any(|(_, json)| says(json))
+        let is_said = || matches!(self.hugging_face(), Ok(Some(_)));
+        self.own.is_none() && !self.others.iter().any(|(_, json)| says(json)) && !is_said()
     }
 
     /// The model that a whole description of others is of, if there is one.
@@ -82,7 +83,10 @@ impl Described {
     ///
     /// If it is a model that there is not here.
     pub fn hugging_face(&self) -> Result<Option<HuggingFaceModel>, WeightsError> {
-        let is_whole = |json: &&(PathBuf, Map<String, Value>)| json.1.contains_key("model_type");
+        // A name alone, which metadata may be, does not say how many classes there are.
+        let is_whole = |(_, json): &&(PathBuf, Map<String, Value>)| {
+            json.contains_key("model_type") || (is_of_timm(json) && json.len() > 1)
+        };
         let Some((path, json)) = self.others.iter().find(is_whole) else {
             return Ok(None);
         };
@@ -112,7 +116,7 @@ impl Described {
         };
         for (path, json) in &self.others {
             check_name(config, json).map_err(at(path))?;
-            if says_of_transformers(json) {
+            if says_of_transformers(json) || is_of_timm(json) {
                 let checked = check_keys(config, shape, json);
                 unless_stretched(config, checked).map_err(at(path))?;
             }
@@ -242,7 +246,7 @@ fn check_keys<F: Pretrainable>(
     let text = Value::from(json.clone()).to_string();
     let is_name = json.keys().all(|key| NAMES.contains(&key.as_str()));
     match config.check_hugging_face(shape, text.as_bytes()) {
-        Err(error) if is_name && !error.names("model_type") => Ok(()),
+        Err(error) if is_name && !error.names("model_type") && !is_of_timm(json) => Ok(()),
         checked => checked,
     }
 }

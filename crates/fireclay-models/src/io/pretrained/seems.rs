@@ -122,12 +122,24 @@ const KNOWN: &[(&[&str], &str)] = &[
         "a ConvNeXt (type = \"convnext\") of timm",
     ),
     (
+        &["conv_stem.", "conv_head.bias"],
+        "a MobileNetV3 (type = \"mobilenet_v3\") of timm",
+    ),
+    (
+        &["conv_stem.", "conv_head.", "bn2."],
+        "an EfficientNet (type = \"efficientnet\") of timm, or a relative of it",
+    ),
+    (
         &["features.0.0.", "classifier.2."],
         "a ConvNeXt (type = \"convnext\") of torchvision",
     ),
     (
         &["features.0.0.", "classifier.3."],
         "a MobileNetV3 (type = \"mobilenet_v3\") of torchvision",
+    ),
+    (
+        &["features.0.0.", "features.8.0.", "classifier.1."],
+        "an EfficientNet (type = \"efficientnet\") of torchvision",
     ),
     (&["features.denseblock1."], "a DenseNet"),
     (&["features.0.weight", "classifier.6."], "a VGG or AlexNet"),

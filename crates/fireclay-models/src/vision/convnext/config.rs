@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::hugging_face::CONVNEXT;
+use super::hugging_face::{CONVNEXT, TIMM};
 use super::{ConvNext, names};
 use crate::family::{Architecture, Layered};
 use crate::hugging_face::HuggingFaceClass;
@@ -107,6 +107,10 @@ impl Architecture for ConvNextConfig {
 
     fn hugging_face_class() -> Option<HuggingFaceClass<Self, ImageShape>> {
         Some(CONVNEXT)
+    }
+
+    fn timm_class() -> Option<HuggingFaceClass<Self, ImageShape>> {
+        Some(TIMM)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The model in the words of Hugging Face's `ConvNextConfig`. Its files have other names for tensors, so that none is
+//! The model in the words of Hugging Face's `ConvNextConfig`, and of timm. Its files have other names for tensors, so that none is
 //! written.
 
 use serde_json::json;
@@ -7,6 +7,7 @@ use super::config::{ConvNextConfig, ConvNextSize};
 use crate::hugging_face::{Entry, HuggingFaceClass, Reader};
 use crate::shape::ImageShape;
 use crate::vision::hugging_face::{counts, pixels, side};
+use crate::vision::timm;
 
 pub(super) const CONVNEXT: HuggingFaceClass<ConvNextConfig, ImageShape> = HuggingFaceClass {
     model_types: &["convnext"],
@@ -16,7 +17,35 @@ pub(super) const CONVNEXT: HuggingFaceClass<ConvNextConfig, ImageShape> = Huggin
     read: ConvNextConfig::from_hugging_face,
 };
 
+pub(super) const TIMM: HuggingFaceClass<ConvNextConfig, ImageShape> = HuggingFaceClass {
+    model_types: &[
+        "convnext_tiny",
+        "convnext_small",
+        "convnext_base",
+        "convnext_large",
+    ],
+    classes: &[],
+    entries: |config, _| {
+        vec![Entry::new(
+            "architecture",
+            "last_norm_eps",
+            config.last_norm_eps,
+        )]
+    },
+    document: |_, _| None,
+    read: ConvNextConfig::from_timm,
+};
+
 impl ConvNextConfig {
+    fn from_timm(reader: &mut Reader) -> (Self, ImageShape) {
+        let (_, size) = timm::name(reader).rsplit_once('_').unwrap_or_default();
+        let config = Self {
+            size: timm::read(size),
+            ..Self::default()
+        };
+        (config, timm::shape(reader, "avg"))
+    }
+
     fn entries(&self, _shape: &ImageShape) -> Vec<Entry> {
         let (depths, widths) = self.sizes();
         vec![

@@ -32,7 +32,9 @@ fn words(name: &str) -> Map<String, Value> {
     serde_json::from_slice(&fs::read(folder(name).join("config.json")).unwrap()).unwrap()
 }
 
-fn described(json: &Map<String, Value>) -> Result<ModelDescription<ImageConfig>, String> {
+pub(super) fn described(
+    json: &Map<String, Value>,
+) -> Result<ModelDescription<ImageConfig>, String> {
     let bytes = serde_json::to_vec(json).unwrap();
     match HuggingFaceModel::read(&bytes).map_err(|error| error.to_string())? {
         HuggingFaceModel::Image(model) => Ok(model),

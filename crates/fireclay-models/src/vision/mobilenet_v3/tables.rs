@@ -1,5 +1,7 @@
 //! The blocks of the published sizes, as the paper's tables list them.
 
+use crate::vision::inverted_residual::Activation;
+
 /// Kernel, expanded and output channels, squeeze and excitation, non-linearity, stride.
 pub type TableRow = (usize, usize, usize, bool, Activation, usize);
 
@@ -36,14 +38,6 @@ pub const SMALL: [TableRow; 11] = [
     (5, 576, 96, true, HARD_SWISH, 1),
     (5, 576, 96, true, HARD_SWISH, 1),
 ];
-
-/// What follows a convolution and its norm.
-#[derive(Clone, Copy, Debug)]
-pub enum Activation {
-    None,
-    Relu,
-    HardSwish,
-}
 
 pub const RELU: Activation = Activation::Relu;
 pub const HARD_SWISH: Activation = Activation::HardSwish;

@@ -7,6 +7,7 @@ use crate::family::Architecture;
 use crate::fixtures::{images, keys};
 use crate::reference::{assert_names, fill, read};
 use crate::vision::ImageConfig;
+use crate::vision::inverted_residual::{Layer, round_to_eight};
 use crate::vision::tests::{assert_agrees, assert_evaluation, assert_takes};
 
 fn shape(height: usize, width: usize, outputs: usize) -> ImageShape {
@@ -19,6 +20,7 @@ fn tiny() -> MobileNetV3Config {
         size: MobileNetV3Size::Small,
         width: 0.1,
         dropout: 0.0,
+        ..MobileNetV3Config::default()
     }
 }
 

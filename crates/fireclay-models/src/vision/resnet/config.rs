@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ResNet;
-use super::hugging_face::{RESNET, canonical_name};
+use super::hugging_face::{RESNET, TIMM, canonical_name};
 use crate::family::{Architecture, Layered};
 use crate::hugging_face::HuggingFaceClass;
 use crate::init::Init;
@@ -123,6 +123,10 @@ impl Architecture for ResNetConfig {
 
     fn hugging_face_class() -> Option<HuggingFaceClass<Self, ImageShape>> {
         Some(RESNET)
+    }
+
+    fn timm_class() -> Option<HuggingFaceClass<Self, ImageShape>> {
+        Some(TIMM)
     }
 }
 

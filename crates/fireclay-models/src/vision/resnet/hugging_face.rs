@@ -1,5 +1,5 @@
 //! The model in the words of Hugging Face's `ResNetConfig`, and what it calls the tensors. Its files have other names
-//! for them, so that none is written.
+//! for them, so that none is written. timm has torchvision's names.
 
 use serde_json::{Value, json};
 
@@ -7,6 +7,7 @@ use super::config::{BlockKind, ResNetConfig, Shortcut, Stem};
 use crate::hugging_face::{Entry, HuggingFaceClass, Reader};
 use crate::shape::ImageShape;
 use crate::vision::hugging_face::counts;
+use crate::vision::timm;
 
 pub(super) const RESNET: HuggingFaceClass<ResNetConfig, ImageShape> = HuggingFaceClass {
     model_types: &["resnet"],
@@ -16,7 +17,26 @@ pub(super) const RESNET: HuggingFaceClass<ResNetConfig, ImageShape> = HuggingFac
     read: ResNetConfig::from_hugging_face,
 };
 
+/// Whatever their names do not say is seen in the tensors.
+pub(super) const TIMM: HuggingFaceClass<ResNetConfig, ImageShape> = HuggingFaceClass {
+    model_types: &["resnet18", "resnet34", "resnet50", "resnet101", "resnet152"],
+    classes: &[],
+    entries: |_, _| Vec::new(),
+    document: |_, _| None,
+    read: ResNetConfig::from_timm,
+};
+
 impl ResNetConfig {
+    fn from_timm(reader: &mut Reader) -> (Self, ImageShape) {
+        let depth = timm::name(reader).trim_start_matches("resnet").parse();
+        let usual = Self::default();
+        let config = Self {
+            depth: depth.unwrap_or(usual.depth),
+            ..usual
+        };
+        (config, timm::shape(reader, "avg"))
+    }
+
     fn entries(&self, _shape: &ImageShape) -> Vec<Entry> {
         vec![
             Entry::model_type("resnet", "resnet"),

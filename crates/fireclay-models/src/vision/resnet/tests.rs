@@ -6,7 +6,7 @@ use crate::check::check_model;
 use crate::family::{Architecture, Family};
 use crate::fixtures::{images, keys, resnet_basic, resnet_bottleneck};
 use crate::io::tensors::to_tensors;
-use crate::reference::{self, assert_close, read};
+use crate::reference::{self, assert_close, generator, read};
 use crate::vision::tests::assert_takes;
 use crate::vision::{ImageConfig, ImageModel};
 
@@ -177,6 +177,7 @@ fn a_zero_scale_makes_every_block_the_identity() {
         layers: Some(vec![3]),
         ..tiny()
     };
+    let _alone = generator();
     let device = Device::flex();
     let model = config.init(&images(3, 16, 16, 2), 0, &device);
     let images = Tensor::<4>::random([2, 3, 16, 16], burn::tensor::Distribution::Default, &device);

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::hugging_face::VIT;
+use super::hugging_face::{TIMM, VIT};
 use super::{Vit, names};
 use crate::family::{Architecture, Layered};
 use crate::hugging_face::HuggingFaceClass;
@@ -165,6 +165,10 @@ impl Architecture for VitConfig {
 
     fn hugging_face_class() -> Option<HuggingFaceClass<Self, ImageShape>> {
         Some(VIT)
+    }
+
+    fn timm_class() -> Option<HuggingFaceClass<Self, ImageShape>> {
+        Some(TIMM)
     }
 }
 

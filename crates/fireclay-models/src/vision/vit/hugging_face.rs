@@ -1,5 +1,5 @@
-//! The model in the words of Hugging Face's `ViTConfig`, `DeiTConfig` and `Dinov2Config`. Their files have other names for tensors, so that none is
-//! written.
+//! The model in the words of Hugging Face's `ViTConfig`, `DeiTConfig` and `Dinov2Config`, and of timm. Their files have
+//! other names for tensors, so that none is written.
 
 use serde_json::json;
 
@@ -7,6 +7,7 @@ use super::config::{VitConfig, VitReads, VitSize};
 use crate::hugging_face::{Entry, HuggingFaceClass, Reader};
 use crate::shape::ImageShape;
 use crate::vision::hugging_face::{pixels, side};
+use crate::vision::timm;
 
 pub(super) const VIT: HuggingFaceClass<VitConfig, ImageShape> = HuggingFaceClass {
     model_types: &["vit", "deit", "dinov2"],
@@ -22,7 +23,55 @@ pub(super) const VIT: HuggingFaceClass<VitConfig, ImageShape> = HuggingFaceClass
     read: VitConfig::from_hugging_face,
 };
 
+/// Names of three parts after the first: size, patches, images.
+pub(super) const TIMM: HuggingFaceClass<VitConfig, ImageShape> = HuggingFaceClass {
+    model_types: &[
+        "vit_tiny_patch16_224",
+        "vit_tiny_patch16_384",
+        "vit_small_patch16_224",
+        "vit_small_patch16_384",
+        "vit_small_patch32_224",
+        "vit_small_patch32_384",
+        "vit_base_patch8_224",
+        "vit_base_patch16_224",
+        "vit_base_patch16_384",
+        "vit_base_patch32_224",
+        "vit_base_patch32_384",
+        "vit_large_patch16_224",
+        "vit_large_patch16_384",
+        "vit_large_patch32_224",
+        "vit_large_patch32_384",
+        "deit_tiny_patch16_224",
+        "deit_small_patch16_224",
+        "deit_base_patch16_224",
+        "deit_base_patch16_384",
+    ],
+    classes: &[],
+    entries: |config, _| {
+        vec![
+            Entry::new("architecture", "heads", config.sizes().heads),
+            Entry::new("architecture", "norm_eps", config.norm_eps),
+        ]
+    },
+    document: |_, _| None,
+    read: VitConfig::from_timm,
+};
+
 impl VitConfig {
+    fn from_timm(reader: &mut Reader) -> (Self, ImageShape) {
+        let mut parts = timm::name(reader).split('_').skip(1);
+        let size = timm::read(parts.next().unwrap_or_default());
+        let patch = parts.next().and_then(|part| part.strip_prefix("patch"));
+        let usual = Self::default();
+        let patch_size = patch.and_then(|patch| patch.parse().ok());
+        let config = Self {
+            size,
+            patch_size: patch_size.unwrap_or(usual.patch_size),
+            ..usual
+        };
+        (config, timm::shape(reader, "token"))
+    }
+
     fn entries(&self, _shape: &ImageShape) -> Vec<Entry> {
         let sizes = self.sizes();
         let mut entries = vec![
