@@ -5,17 +5,17 @@
 //! [arXiv:2106.09685](https://arxiv.org/abs/2106.09685)
 //!
 //! A weight W of `[inputs, outputs]` is read as W + alpha / rank · A B, with A `[inputs, rank]` and
-//! B `[rank, outputs]`. Burn makes the sum whenever a layer asks for its weight, so no architecture
-//! knows of it, and every family can be adapted. That has a price: a step makes each sum anew, and
-//! its gradient is as large as W until it is led on to A and B. And it leaves no room for PEFT's
-//! `lora_dropout`, which drops inputs of A and not of W.
+//! B `[rank, outputs]`. An [`Adapter`] is a reparameterization of Burn's, so no architecture knows of
+//! it, and every family can be adapted. A linear layer adds products with A and B to those with W; what
+//! asks for its weight otherwise is given the sum.
 
 mod file;
 mod peft;
+mod theirs;
 
 use std::collections::HashMap;
 
-use burn::module::{LoraAdapter, Module, Param, Reparameterizer};
+use burn::module::{Module, Param, Reparameterizer};
 use burn::tensor::Tensor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -23,10 +23,14 @@ use serde::{Deserialize, Serialize};
 use crate::family::{Family, Pretrainable};
 use crate::init::{Init, Values};
 use crate::io::weights::{Name, names, packed as packed_weights};
+use crate::layers::adapter::Adapter;
 use crate::layers::weight::{PackedWeight, Weight};
 use crate::limits::{check, check_least_one, check_positive};
-pub use file::{AdapterDescription, decode, describe, each_of_base, encode};
+pub use file::{
+    AdapterDescription, decode, describe, each_of_base, each_of_whole_base, encode, is_own,
+};
 pub use peft::adapter_config;
+pub use theirs::{Theirs, theirs};
 
 /// Adapters, with PEFT's defaults.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -207,6 +211,13 @@ pub fn is_adapter(name: &str) -> bool {
     name.contains(".lora.")
 }
 
+/// Whether `model` has adapters.
+pub fn has_adapters<F: Family>(config: &F, model: &F::Model) -> bool {
+    names(config, model)
+        .iter()
+        .any(|name| is_adapter(&name.torch))
+}
+
 /// The names of the adapted layers.
 fn adapted<F: Family>(config: &F, model: &F::Model) -> Vec<String> {
     let names = names(config, model).into_iter();
@@ -304,10 +315,10 @@ struct Adapting<'a> {
 }
 
 impl Adapting<'_> {
-    fn adapter(&mut self, path: &str) -> Option<LoraAdapter> {
+    fn adapter(&mut self, path: &str) -> Option<Adapter> {
         let (layer, rank) = (self.layers.get(path)?, self.lora.rank);
         let [a, b] = [Values::uniform_in(layer.inputs), Values::ZEROS];
-        Some(LoraAdapter {
+        Some(Adapter {
             a: self.init.param([layer.inputs, rank], a),
             b: self.init.param([rank, layer.outputs], b),
             scale: self.lora.scale(),
@@ -320,13 +331,13 @@ impl Adapting<'_> {
 }
 
 impl Reparameterizer for &mut Adapting<'_> {
-    type Reparam = LoraAdapter;
+    type Reparam = Adapter;
 
     fn reparameterize<const D: usize>(
         &mut self,
         path: &str,
         param: Param<Tensor<D>>,
-    ) -> (Param<Tensor<D>>, Option<LoraAdapter>) {
+    ) -> (Param<Tensor<D>>, Option<Adapter>) {
         let adapter = self.adapter(path);
         (param, adapter)
     }

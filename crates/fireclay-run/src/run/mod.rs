@@ -226,6 +226,17 @@ pub trait Run {
         ))
     }
 
+    /// The same run with the adapters in a folder beside its weights, which both share: those of a run, or of PEFT. Also
+    /// what there is to know of them.
+    ///
+    /// # Errors
+    ///
+    /// If it is no model that writes, or the adapters do not go with it.
+    fn adapted(&self, _adapters: &Path) -> Result<(Box<dyn Run>, Vec<String>), RunError> {
+        let message = "--adapter is for models that go on with a text";
+        Err(RunError::Usage(message.into()))
+    }
+
     /// The files that hold its model, with adapters merged into the weights.
     ///
     /// # Errors
