@@ -1,8 +1,8 @@
 //! Weights that are whole, or in blocks of few bits.
 
 use burn::module::{
-    Content, Devices, Module, ModuleDisplay, ModuleDisplayDefault, ModuleMapper,
-    ModuleVisitor, Param, ParamId,
+    Content, Devices, Module, ModuleDisplay, ModuleDisplayDefault, ModuleMapper, ModuleVisitor,
+    Param, ParamId,
 };
 use burn::tensor::{DType, Device, Tensor};
 use fireclay_kernels::{Packed, linear_packed};
@@ -99,14 +99,18 @@ impl PackedWeight {
     }
 
     pub(crate) fn val(&self) -> Tensor<2> {
+        match &self.lora {
+            Some(lora) => lora.merged(self.plain()),
+            None => self.plain(),
+        }
+    }
+
+    /// Its numbers in full, without its adapter.
+    pub(crate) fn plain(&self) -> Tensor<2> {
         let turned = self.matrix.dense(&self.device);
-        let base = match self.is_table {
+        match self.is_table {
             true => turned.transpose(),
             false => turned,
-        };
-        match &self.lora {
-            Some(lora) => lora.merged(base),
-            None => base,
         }
     }
 
@@ -119,7 +123,10 @@ impl PackedWeight {
     pub(crate) fn product<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         match &self.lora {
             None => linear_packed(x, &self.matrix),
-            Some(lora) => lora.beside(x.clone(), linear_packed(x, &self.matrix)),
+            Some(lora) => {
+                let times = |x| linear_packed(x, &self.matrix);
+                lora.forward(x, times, || self.plain())
+            }
         }
     }
 

@@ -171,6 +171,9 @@ pub(super) fn trained<F: Family>(config: &F, model: &F::Model, whole: &[String])
 
 /// PEFT's factors are linear layers of their own, whose weights are `[outputs, inputs]`.
 fn in_peft(mut name: Name) -> Name {
+    if let Some(layer) = name.torch.strip_suffix(".weight.lora.magnitude") {
+        name.torch = format!("{layer}.lora_magnitude_vector");
+    }
     for (own, theirs) in [(".weight.lora.a", "lora_A"), (".weight.lora.b", "lora_B")] {
         if let Some(layer) = name.torch.strip_suffix(own) {
             name.torch = format!("{layer}.{theirs}.weight");

@@ -29,14 +29,15 @@ struct AdapterConfig {
     #[serde(default)]
     use_rslora: Option<bool>,
     #[serde(default)]
+    use_dora: Option<bool>,
+    #[serde(default)]
     base_model_name_or_path: Option<String>,
     #[serde(flatten)]
     other: Map<String, Value>,
 }
 
 /// Keys that make another model of the same tensors, or that belong to tensors that are not read, unless they say nothing.
-const UNREAD: [&str; 12] = [
-    "use_dora",
+const UNREAD: [&str; 11] = [
     "rank_pattern",
     "alpha_pattern",
     "lora_bias",
@@ -72,6 +73,9 @@ pub fn theirs(config: &[u8], adapters: &[u8]) -> Result<Theirs, String> {
         rank: config.r,
         alpha: config.lora_alpha,
         rank_stabilized: config.use_rslora.unwrap_or_default(),
+        dora: config.use_dora.unwrap_or_default(),
+        // They are not trained on.
+        dropout: 0.0,
         targets: Some(targets.into_iter().collect()),
     };
     match lora.validate().into_iter().next() {
@@ -88,20 +92,27 @@ pub fn theirs(config: &[u8], adapters: &[u8]) -> Result<Theirs, String> {
 fn refusal(config: &AdapterConfig) -> Option<String> {
     if config.peft_type != "LORA" {
         let kind = &config.peft_type;
-        return Some(format!("the adapters are of type {kind}; LORA alone is read"));
+        return Some(format!(
+            "the adapters are of type {kind}; LORA alone is read"
+        ));
     }
     let says = |key: &&&str| {
         let value = config.other.get(**key);
         value.is_some_and(|value| !is_nothing(value))
     };
     if let Some(key) = UNREAD.iter().find(says) {
-        return Some(format!("{key} is not read here; merge the adapters with PEFT"));
+        return Some(format!(
+            "{key} is not read here; merge the adapters with PEFT"
+        ));
     }
     let bias = config.other.get("bias").and_then(Value::as_str);
     if let Some(bias) = bias.filter(|bias| *bias != "none") {
         return Some(format!("bias is \"{bias}\", and \"none\" alone is read"));
     }
-    let drawn = config.other.get("init_lora_weights").and_then(Value::as_str);
+    let drawn = config
+        .other
+        .get("init_lora_weights")
+        .and_then(Value::as_str);
     drawn.filter(|drawn| !HARMLESS.contains(drawn)).map(|drawn| {
         format!(
             "init_lora_weights is \"{drawn}\", which changes the base too; write the adapters anew with PEFT's \

@@ -51,25 +51,15 @@ pub(crate) fn beside<F: Pretrainable>(
         let note = known.check((config, shape), model, &found.whole);
         found.notes.extend(note.map_err(refused)?);
     }
-    let description = AdapterDescription {
-        model: ModelDescription {
-            config: config.clone(),
-            shape: shape.clone(),
-        },
-        lora: found.lora,
-        whole: found.whole,
-        base_sha256: String::new(),
-    };
-    let adapted = lora::decode(model.clone(), &found.bytes, &description);
-    let model = adapted.map_err(|error| refused(error.to_string()))?;
+    let mut notes = std::mem::take(&mut found.notes);
+    let model = found.put((config, shape), model).map_err(refused)?;
     let tokenizer = tokenizer(base, &folder)?;
-    found.notes.extend(tokenizer.as_ref().map(|_| {
-        format!("the tokenizer is that in {}", folder.display())
-    }));
+    let said = |_: &Tokenizer| format!("the tokenizer is that in {}", folder.display());
+    notes.extend(tokenizer.as_ref().map(said));
     Ok(Beside {
         model,
         tokenizer,
-        notes: found.notes,
+        notes,
     })
 }
 
@@ -81,7 +71,9 @@ fn tokenizer(base: &Base, folder: &Path) -> Result<Option<Tokenizer>, RunError> 
     }
     let theirs = Tokenizer::load(&path)?;
     let says = |tokenizer: &Tokenizer| (tokenizer.to_json(), tokenizer.companions());
-    let is_same = base.tokenizer()?.is_some_and(|own| says(&own) == says(&theirs));
+    let is_same = base
+        .tokenizer()?
+        .is_some_and(|own| says(&own) == says(&theirs));
     Ok((!is_same).then_some(theirs))
 }
 
@@ -107,7 +99,10 @@ impl KnownBase {
         whole: &[String],
     ) -> Result<Option<String>, String> {
         let own = config.hidden_values();
-        let differs = own.iter().zip(&self.hidden).find(|(own, known)| own != known);
+        let differs = own
+            .iter()
+            .zip(&self.hidden)
+            .find(|(own, known)| own != known);
         if let Some(((key, own), (_, known))) = differs {
             return Err(format!(
                 "they were trained with {key} = {known}, and its is {own}"
@@ -156,6 +151,26 @@ impl Found {
         })
     }
 
+    /// Puts them beside the weights of a model.
+    fn put<F: Pretrainable>(
+        self,
+        (config, shape): (&F, &F::Shape),
+        model: &F::Model,
+    ) -> Result<F::Model, String> {
+        let description = AdapterDescription {
+            model: ModelDescription {
+                config: config.clone(),
+                shape: shape.clone(),
+            },
+            lora: self.lora,
+            whole: self.whole,
+            // It was compared before, if it is known.
+            base_sha256: String::new(),
+        };
+        let adapted = lora::decode(model.clone(), &self.bytes, &description);
+        adapted.map_err(|error| error.to_string())
+    }
+
     /// Those that a run wrote.
     fn own<F: Pretrainable>(folder: &Path, bytes: Vec<u8>) -> Result<Self, String> {
         let found = lora::describe::<F>(&bytes).map_err(|error| error.to_string())?;
@@ -177,7 +192,8 @@ impl Found {
     /// Those of PEFT, which do not know the numbers of their base.
     fn theirs(folder: &Path, bytes: Vec<u8>) -> Result<Self, String> {
         let path = folder.join(ADAPTER_CONFIG);
-        let config = read(&path, LARGEST).map_err(|error| format!("{}: {error}", path.display()))?;
+        let config =
+            read(&path, LARGEST).map_err(|error| format!("{}: {error}", path.display()))?;
         let Theirs { lora, whole, base } = lora::theirs(&config, &bytes)?;
         let said = base.map(|base| {
             format!("the adapters say that their base is {base}; its numbers are not compared")
