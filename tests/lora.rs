@@ -134,8 +134,9 @@ fn unfinish(project: &Project) {
 }
 
 #[test]
-fn adapters_learn_in_half_precision_and_resume_to_the_same_bits() {
-    for precision in ["bf16", "f16"] {
+fn adapters_learn_in_half_precision_or_with_magnitudes_and_resume_to_the_same_bits() {
+    let dora = "f32 --set lora.dora=true --set lora.dropout=0.1";
+    for precision in ["bf16", "f16", dora] {
         let project = project();
         let base = project.bytes("runs/base/1/model.safetensors");
         let before = project.ok_json("evaluate runs/base/1 --data song.txt --json");

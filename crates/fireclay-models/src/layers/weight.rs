@@ -123,10 +123,7 @@ impl PackedWeight {
     pub(crate) fn product<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         match &self.lora {
             None => linear_packed(x, &self.matrix),
-            Some(lora) => {
-                let times = |x| linear_packed(x, &self.matrix);
-                lora.forward(x, times, || self.plain())
-            }
+            Some(lora) => lora.forward(x, |x| linear_packed(x, &self.matrix), || self.plain()),
         }
     }
 
