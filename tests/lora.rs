@@ -2,6 +2,9 @@
 
 use std::fs;
 
+use serde_json::{Value, json};
+
+use crate::serve::server::Server;
 use crate::support::{Project, SMALL_GPT, poem};
 
 /// A small decoder, whose tokenizer knows every letter that comes later.
@@ -131,8 +134,9 @@ fn unfinish(project: &Project) {
 }
 
 #[test]
-fn adapters_learn_in_half_precision_and_resume_to_the_same_bits() {
-    for precision in ["bf16", "f16"] {
+fn adapters_learn_in_half_precision_or_with_magnitudes_and_resume_to_the_same_bits() {
+    let dora = "f32 --set lora.dora=true --set lora.dropout=0.1";
+    for precision in ["bf16", "f16", dora] {
         let project = project();
         let base = project.bytes("runs/base/1/model.safetensors");
         let before = project.ok_json("evaluate runs/base/1 --data song.txt --json");
@@ -352,4 +356,84 @@ model.pretrained="none"  | pretrained | none
     let ran = project.run("train configs/tabular/iris.toml --set lora.rank=2");
     ran.refused(2, &["lora", "no layer to adapt"]);
     assert!(!project.path("runs/fine").exists(), "a run folder was made");
+}
+
+/// What a served model writes after "day" without a choice.
+fn served(server: &Server, model: &str, tokens: usize) -> Value {
+    let request = json!({"model": model, "prompt": "day", "max_tokens": tokens, "temperature": 0});
+    server.post_json("/v1/completions", &request).ok()["choices"][0]["text"].clone()
+}
+
+#[test]
+fn one_base_answers_with_several_adapters() {
+    let project = project();
+    project.ok("train fine.toml -q");
+    project.ok("train fine.toml -q --set data.path=poem.txt");
+    project.ok("export runs/fine/2 -o poem");
+    let text = |line: &str| {
+        let line = format!("generate {line} -p day -n 40 -t 0 --json");
+        project.ok_json(&line)["text"].clone()
+    };
+    let written = ["runs/base/1", "runs/fine/1", "runs/fine/2"].map(text);
+    assert!(written[0] != written[1] && written[1] != written[2]);
+    assert_eq!(text("runs/base/1 --adapter runs/fine/1"), written[1]);
+    assert_eq!(text("runs/base/1 --adapter poem"), written[2]);
+    let loss = |model: &str| {
+        let line = format!("evaluate {model} --data song.txt --json");
+        project.ok_json(&line)["song.txt"]["metrics"]["loss"].clone()
+    };
+    assert_eq!(
+        loss("runs/base/1 --adapter runs/fine/1"),
+        loss("runs/fine/1")
+    );
+
+    let line = "base=runs/base/1 --adapter song=runs/fine/1 --adapter poem=poem --no-log --slots 3";
+    let server = Server::start(&project, line);
+    let models = server.get("/v1/models").ok()["data"].take();
+    let named = |at: usize| (models[at]["id"].clone(), models[at]["parent"].clone());
+    assert_eq!(named(0), (json!("base"), Value::Null));
+    assert_eq!(named(1), (json!("song"), json!("base")));
+    assert_eq!(named(2), (json!("poem"), json!("base")));
+    std::thread::scope(|scope| {
+        let asked: Vec<_> = (0..12)
+            .map(|index| {
+                let name = ["base", "song", "poem"][index % 3];
+                let server = &server;
+                (index, scope.spawn(move || served(server, name, 40)))
+            })
+            .collect();
+        for (index, asked) in asked {
+            assert_eq!(asked.join().unwrap(), written[index % 3]);
+        }
+    });
+    // However many ask for one, another is soon answered.
+    let waiting = || server.metric("fireclay_waiting{model=\"song\"}");
+    std::thread::scope(|scope| {
+        for _ in 0..24 {
+            scope.spawn(|| served(&server, "song", 400));
+        }
+        server.until("texts wait", |_| waiting() > 15.0);
+        served(&server, "poem", 3);
+        assert!(waiting() > 5.0, "it has waited for the others");
+    });
+
+    project.ok("train base.toml -q --set seed=1");
+    let other = "generate runs/base/2 -p day --adapter runs/fine/1";
+    project.refused(
+        other,
+        2,
+        &[
+            "cannot be put beside",
+            "not those that they were trained beside",
+        ],
+    );
+    let twice = "generate runs/fine/1 -p day --adapter runs/fine/2";
+    project.refused(twice, 2, &["has adapters of its own"]);
+    project.refused(
+        "generate runs/base/1 -p day --adapter runs/base/1",
+        2,
+        &["has no adapters"],
+    );
+    let many = "serve runs/base/1 b=runs/base/2 --adapter song=runs/fine/1";
+    project.refused(many, 2, &["weights of one run"]);
 }

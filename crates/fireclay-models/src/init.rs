@@ -109,6 +109,20 @@ impl Init {
         )
     }
 
+    /// The next trainable parameter, whose first values follow from others.
+    pub(crate) fn param_of<const D: usize>(
+        &mut self,
+        shape: [usize; D],
+        values: impl Fn() -> Tensor<D> + Send + Sync + 'static,
+    ) -> Param<Tensor<D>> {
+        let init = move |device: &Device, require_grad: bool| {
+            let values = values().detach().to_device(device);
+            values.set_require_grad(require_grad)
+        };
+        let device = self.device.clone();
+        Param::uninitialized(self.next_id(), init, device, true, shape.into())
+    }
+
     /// The number of the next parameter or running statistic.
     pub(crate) fn next_id(&mut self) -> ParamId {
         self.params += 1;

@@ -1,6 +1,7 @@
 //! Building blocks that several architectures share unchanged.
 
 pub mod activation;
+pub(crate) mod adapter;
 pub mod attention;
 pub mod batch_norm;
 pub mod categories;

@@ -5,28 +5,35 @@
 //! [arXiv:2106.09685](https://arxiv.org/abs/2106.09685)
 //!
 //! A weight W of `[inputs, outputs]` is read as W + alpha / rank · A B, with A `[inputs, rank]` and
-//! B `[rank, outputs]`. Burn makes the sum whenever a layer asks for its weight, so no architecture
-//! knows of it, and every family can be adapted. That has a price: a step makes each sum anew, and
-//! its gradient is as large as W until it is led on to A and B. And it leaves no room for PEFT's
-//! `lora_dropout`, which drops inputs of A and not of W.
+//! B `[rank, outputs]`. An `Adapter` is a reparameterization of Burn's, so no architecture knows of
+//! it, and every family can be adapted. A linear layer adds products with A and B to those with W; what
+//! asks for its weight otherwise is given the sum. With DoRA each column of the sum is given a length that
+//! is trained too.
 
 mod file;
+mod layers;
 mod peft;
+mod theirs;
 
 use std::collections::HashMap;
 
-use burn::module::{LoraAdapter, Module, Param, Reparameterizer};
+use burn::module::{Module, Param, Reparameterizer};
 use burn::tensor::Tensor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::family::{Family, Pretrainable};
 use crate::init::{Init, Values};
-use crate::io::weights::{Name, names, packed as packed_weights};
+use crate::io::weights::{names, packed as packed_weights};
+use crate::layers::adapter::{Adapter, lengths};
 use crate::layers::weight::{PackedWeight, Weight};
 use crate::limits::{check, check_least_one, check_positive};
-pub use file::{AdapterDescription, decode, describe, each_of_base, encode};
+pub use file::{
+    AdapterDescription, decode, describe, each_of_base, each_of_whole_base, encode, is_own,
+};
+use layers::{Layer, known_names, linear_layers, list, packed_layers};
 pub use peft::adapter_config;
+pub use theirs::{Theirs, theirs};
 
 /// Adapters, with PEFT's defaults.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -40,6 +47,13 @@ pub struct LoraConfig {
     /// 2023, *A Rank Stabilization Scaling Factor for Fine-Tuning with LoRA*).
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub rank_stabilized: bool,
+    /// Whether each output of a weight also learns its length, apart from its direction, which the change turns: DoRA (Liu
+    /// et al. 2024, *DoRA: Weight-Decomposed Low-Rank Adaptation*).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub dora: bool,
+    /// The probability with which an input of a change is left out in training, PEFT's `lora_dropout`.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub dropout: f64,
     /// The linear layers to adapt, by their names or the ends of them, such as "q_proj" or
     /// "mlp.c_fc"; ["all-linear"] for all but the head. By default the projections to queries and
     /// values.
@@ -69,9 +83,15 @@ impl Default for LoraConfig {
             rank: 8,
             alpha: 8.0,
             rank_stabilized: false,
+            dora: false,
+            dropout: 0.0,
             targets: None,
         }
     }
+}
+
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
 }
 
 impl LoraConfig {
@@ -79,6 +99,8 @@ impl LoraConfig {
     pub fn validate(&self) -> Vec<(String, String)> {
         let mut problems = check_least_one(&[("rank", self.rank)]);
         problems.extend(check_positive("alpha", self.alpha));
+        let is_share = (0.0..1.0).contains(&self.dropout);
+        problems.extend(check(is_share, "dropout", "must be at least 0 and below 1"));
         let names = self.targets.as_ref().is_none_or(|names| !names.is_empty());
         problems.extend(check(names, "targets", "must name at least one layer"));
         problems
@@ -208,93 +230,19 @@ pub fn is_adapter(name: &str) -> bool {
     name.contains(".lora.")
 }
 
+/// Whether `model` has adapters.
+pub fn has_adapters<F: Family>(config: &F, model: &F::Model) -> bool {
+    names(config, model)
+        .iter()
+        .any(|name| is_adapter(&name.torch))
+}
+
 /// The names of the adapted layers.
 fn adapted<F: Family>(config: &F, model: &F::Model) -> Vec<String> {
     let names = names(config, model).into_iter();
     let layers =
         names.filter_map(|name| Some(name.torch.strip_suffix(".weight.lora.a")?.to_owned()));
     layers.collect()
-}
-
-/// A layer that can be adapted.
-struct Layer {
-    /// The path of its weight in Burn; of one in few bits, which has none, its name.
-    path: String,
-    /// Its name in PyTorch.
-    name: String,
-    inputs: usize,
-    outputs: usize,
-}
-
-impl Layer {
-    fn is_called(&self, target: &str) -> bool {
-        let start = self.name.strip_suffix(target);
-        target == ALL_LINEAR || start.is_some_and(|start| start.is_empty() || start.ends_with('.'))
-    }
-
-    /// The largest rank that a change of its weight can have.
-    fn rank(&self) -> usize {
-        self.inputs.min(self.outputs)
-    }
-}
-
-fn linear_layers<F: Pretrainable>(config: &F, model: &F::Model, whole: &[String]) -> Vec<Layer> {
-    let layer = |name: Name| {
-        let [inputs, outputs] = name.linear?;
-        let layer = name.torch.strip_suffix(".weight")?.to_owned();
-        let learns = layer != config.head() && !whole.contains(&name.torch);
-        learns.then_some(Layer {
-            path: name.path,
-            name: layer,
-            inputs,
-            outputs,
-        })
-    };
-    names(config, model).into_iter().filter_map(layer).collect()
-}
-
-/// Those whose weights are kept in few bits.
-fn packed_layers<F: Pretrainable>(config: &F, model: &F::Model, whole: &[String]) -> Vec<Layer> {
-    let mut model = model.clone();
-    let layer = |weight: &mut Weight| {
-        let Weight::Packed(packed) = weight else {
-            return None;
-        };
-        let [outputs, inputs] = packed.matrix.shape();
-        let layer = packed.name.strip_suffix(".weight")?.to_owned();
-        let learns = layer != config.head() && !whole.contains(&packed.name);
-        (learns && !packed.is_table).then(|| Layer {
-            path: packed.name.clone(),
-            name: layer,
-            inputs,
-            outputs,
-        })
-    };
-    F::weights(&mut model)
-        .into_iter()
-        .filter_map(layer)
-        .collect()
-}
-
-/// The names of the layers from the number of their block on, each once.
-fn known_names(layers: &[Layer]) -> Vec<String> {
-    let mut known: Vec<String> = Vec::new();
-    for Layer { name, .. } in layers {
-        let parts: Vec<&str> = name.split('.').collect();
-        let number = parts.iter().position(|part| part.parse::<usize>().is_ok());
-        let end = parts[number.map_or(0, |number| number + 1)..].join(".");
-        if !end.is_empty() && !known.contains(&end) {
-            known.push(end);
-        }
-    }
-    known
-}
-
-fn list(known: &[String]) -> String {
-    match known.is_empty() {
-        true => "the model has no linear layer but its head".to_owned(),
-        false => format!("those of the model are {}", known.join(", ")),
-    }
 }
 
 /// Adapts the layers with these paths.
@@ -305,30 +253,48 @@ struct Adapting<'a> {
 }
 
 impl Adapting<'_> {
-    fn adapter(&mut self, path: &str) -> Option<LoraAdapter> {
+    /// The adapter of the layer at `path`, whose weight of `[inputs, outputs]` is given when it is asked for.
+    fn adapter(
+        &mut self,
+        path: &str,
+        weight: impl Fn() -> Tensor<2> + Send + Sync + 'static,
+    ) -> Option<Adapter> {
         let (layer, rank) = (self.layers.get(path)?, self.lora.rank);
         let [a, b] = [Values::uniform_in(layer.inputs), Values::ZEROS];
-        Some(LoraAdapter {
-            a: self.init.param([layer.inputs, rank], a),
-            b: self.init.param([rank, layer.outputs], b),
-            scale: self.lora.scale(),
-        })
+        let factors = [
+            self.init.param([layer.inputs, rank], a),
+            self.init.param([rank, layer.outputs], b),
+        ];
+        let lengths = move || lengths(weight());
+        let magnitude = self
+            .lora
+            .dora
+            .then(|| self.init.param_of([layer.outputs], lengths));
+        let (scale, dropout) = (self.lora.scale(), self.lora.dropout);
+        Some(Adapter::new(factors, magnitude, (scale, dropout)))
     }
 
     fn adapt(&mut self, packed: &mut PackedWeight) {
-        packed.lora = self.adapter(&packed.name);
+        let weight = packed.clone();
+        packed.lora = self.adapter(&packed.name, move || weight.plain());
     }
 }
 
 impl Reparameterizer for &mut Adapting<'_> {
-    type Reparam = LoraAdapter;
+    type Reparam = Adapter;
 
     fn reparameterize<const D: usize>(
         &mut self,
         path: &str,
         param: Param<Tensor<D>>,
-    ) -> (Param<Tensor<D>>, Option<LoraAdapter>) {
-        let adapter = self.adapter(path);
+    ) -> (Param<Tensor<D>>, Option<Adapter>) {
+        let weight = param.clone();
+        let matrix = move || {
+            let weight = weight.base();
+            let inputs = weight.dims()[0];
+            weight.reshape([inputs as i64, -1])
+        };
+        let adapter = self.adapter(path, matrix);
         (param, adapter)
     }
 }

@@ -317,7 +317,7 @@ fn a_batch_that_is_left_to_the_plan_is_the_largest_power_of_two_that_fits() {
     assert!(bytes > 100_000_000, "{bytes}");
 }
 
-/// PEFT counts 294,912 trainable parameters in GPT-2 with adapters of rank 8 beside `c_attn`.
+/// PEFT counts 294,912 trainable parameters in GPT-2 with adapters of rank 8 beside `c_attn`, and 322,560 with DoRA.
 #[test]
 fn adapters_are_all_that_is_trained_and_kept() {
     let model = "type = \"gpt\"\nsize = \"gpt2\"\npretrained = \"none\"\n\n[lora]\nrank = 8";
@@ -325,6 +325,9 @@ fn adapters_are_all_that_is_trained_and_kept() {
     let adapted = language(model, 50_257, 1);
     assert_eq!(adapted.trainable, 294_912);
     assert_eq!(adapted.parameters, plain.parameters + 294_912);
+    // With DoRA also a length for each of 2304 outputs, in twelve layers.
+    let lengths = language(&format!("{model}\ndora = true"), 50_257, 1);
+    assert_eq!(lengths.trainable, 294_912 + 12 * 2304);
     // Weights and the two averages of AdamW.
     assert_eq!(adapted.checkpoint_bytes, 3 * 4 * 294_912);
     let ratio = adapted.flops.training_per_step / plain.flops.training_per_step;

@@ -1,10 +1,12 @@
 //! Runs that train adapters beside the weights of others, which they leave alone and do not keep.
 
+mod beside;
+
 use std::path::Path;
 
 use burn::tensor::Device;
 use fireclay_guard::read;
-use fireclay_models::lora::{self, each_of_base, is_adapter};
+use fireclay_models::lora::{self, each_of_base, each_of_whole_base, is_adapter};
 use fireclay_models::{
     AdapterDescription, Family, LoraConfig, ModelDescription, Pretrainable, PretrainedReport,
     WeightsError,
@@ -14,6 +16,7 @@ use sha2::{Digest, Sha256};
 use crate::artifacts::{ADAPTER_CONFIG, ADAPTERS, FinishedError, to_json};
 use crate::config::StartConfig;
 use crate::lock::hex;
+pub(crate) use beside::{Beside, beside};
 use fireclay_train::run_folder::io;
 
 /// What a run trains beside its base, and which base it is.
@@ -81,8 +84,22 @@ pub(crate) fn is_trained(name: &str, whole: &[String]) -> bool {
 
 /// A hash of the names and values of every tensor that is not trained.
 pub(crate) fn base_sha256<F: Family>(config: &F, model: &F::Model, whole: &[String]) -> String {
+    hashed(|see| each_of_base(config, model, whole, see))
+}
+
+/// The same of a base of which some matrices are kept as they are in a file, as if they were whole.
+fn whole_base_sha256<F: Family>(
+    (config, shape): (&F, &F::Shape),
+    model: &F::Model,
+    whole: &[String],
+) -> String {
+    hashed(|see| each_of_whole_base((config, shape), model, whole, see))
+}
+
+/// A hash of what is shown: names and bytes.
+fn hashed(show: impl FnOnce(&mut dyn FnMut(&str, &[u8]))) -> String {
     let mut hash = Sha256::new();
-    each_of_base(config, model, whole, |name, bytes| {
+    show(&mut |name, bytes| {
         hash.update(name);
         hash.update([0]);
         hash.update(bytes);

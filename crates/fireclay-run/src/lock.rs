@@ -27,7 +27,7 @@ pub(crate) use ended::{Ended, begun_file, check_same, ended, is_finished, not_en
 use segments::SEGMENTS;
 pub(crate) use segments::{change, changes, last_change, note_change, shown};
 
-const NAME: &str = "run.lock";
+pub(crate) const NAME: &str = "run.lock";
 
 /// More bytes than it ever has, which names every file of data.
 const MOST: u64 = 1 << 30;

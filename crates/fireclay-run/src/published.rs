@@ -33,8 +33,8 @@ pub(crate) fn is_at(path: &Path) -> Result<bool, RunError> {
     }
     if path.join(ADAPTERS).exists() {
         return Err(RunError::Usage(format!(
-            "{} holds adapters and no model; merge them into their base first: `fireclay export RUN --merge --output \
-             FOLDER`, or `merge_and_unload` of PEFT",
+            "{0} holds adapters and no model; name their base, and the adapters with --adapter {0}, or merge them into it: \
+             `fireclay export RUN --merge --output FOLDER`, or `merge_and_unload` of PEFT",
             path.display()
         )));
     }

@@ -13,6 +13,8 @@ pub struct Source {
     pub name: String,
     /// Its folder, or a folder of numbered runs, which stands for the newest of them each time that it is loaded.
     pub path: PathBuf,
+    /// Adapters that answer beside its weights too, each under a name of its own.
+    pub adapters: Vec<Source>,
 }
 
 impl Source {
@@ -31,9 +33,19 @@ impl Source {
         let name = name.or_else(|| usual_name(&path)).unwrap_or_default();
         let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
         match !name.is_empty() && name.chars().all(is_plain) {
-            true => Ok(Self { name, path }),
+            true => Ok(Self {
+                name,
+                path,
+                adapters: Vec::new(),
+            }),
             false => Err(ServeError::Name(text.to_owned())),
         }
+    }
+
+    /// The names that clients have: that of the run, and those of its adapters.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let adapters = self.adapters.iter().map(|adapters| adapters.name.as_str());
+        std::iter::once(self.name.as_str()).chain(adapters)
     }
 }
 

@@ -21,6 +21,7 @@ use crate::family::Architecture;
 use crate::init::{Init, Values};
 use crate::language::{Head, LanguageNetwork};
 use crate::layers::activation::Activation;
+use crate::layers::adapter::adapted_linear;
 use crate::layers::attention::{attend_itself, join_heads, split_heads};
 use crate::layers::causal::{KeyValueCache, LayerCache, Positions, Seen};
 use crate::layers::dropout::Dropout;
@@ -229,7 +230,7 @@ impl Conv1d {
 
     fn forward(&self, x: Tensor<3>) -> Tensor<3> {
         let bias = self.bias.as_ref().map(Param::val);
-        fireclay_kernels::linear(x, self.weight.val(), bias)
+        adapted_linear(x, &self.weight, bias)
     }
 }
 

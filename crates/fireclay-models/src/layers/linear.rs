@@ -2,8 +2,8 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
-use fireclay_kernels::linear;
 
+use super::adapter::adapted_linear;
 use super::weight::Weight;
 use crate::init::{Init, Values};
 
@@ -24,7 +24,7 @@ impl Linear {
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         let bias = self.bias.as_ref().map(Param::val);
         match (&self.weight, bias) {
-            (Weight::Whole(weight), bias) => linear(x, weight.val(), bias),
+            (Weight::Whole(weight), bias) => adapted_linear(x, weight, bias),
             (Weight::Packed(weight), None) => weight.product(x),
             (Weight::Packed(weight), Some(bias)) => weight.product(x) + bias.unsqueeze(),
         }

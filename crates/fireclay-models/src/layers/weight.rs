@@ -1,11 +1,13 @@
 //! Weights that are whole, or in blocks of few bits.
 
 use burn::module::{
-    Content, Devices, LoraAdapter, Module, ModuleDisplay, ModuleDisplayDefault, ModuleMapper,
-    ModuleVisitor, Param, ParamId,
+    Content, Devices, Module, ModuleDisplay, ModuleDisplayDefault, ModuleMapper, ModuleVisitor,
+    Param, ParamId,
 };
 use burn::tensor::{DType, Device, Tensor};
-use fireclay_kernels::{Packed, linear, linear_packed};
+use fireclay_kernels::{Packed, linear_packed};
+
+use super::adapter::Adapter;
 
 /// The matrix of a linear layer, `[inputs, outputs]`, or of a table, `[rows, width]`.
 #[derive(Clone, Debug)]
@@ -30,7 +32,7 @@ pub struct PackedWeight {
     pub(crate) matrix: Packed,
     pub(crate) is_table: bool,
     /// What is trained beside it.
-    pub(crate) lora: Option<LoraAdapter>,
+    pub(crate) lora: Option<Adapter>,
     device: Device,
 }
 
@@ -97,34 +99,35 @@ impl PackedWeight {
     }
 
     pub(crate) fn val(&self) -> Tensor<2> {
-        let turned = self.matrix.dense(&self.device);
-        let base = match self.is_table {
-            true => turned.transpose(),
-            false => turned,
-        };
         match &self.lora {
-            Some(lora) => base + lora.delta(),
-            None => base,
+            Some(lora) => lora.merged(self.plain()),
+            None => self.plain(),
         }
     }
 
-    /// The products of rows with a linear layer's matrix and its adapter. The two are never added: that would make the
-    /// whole matrix, and a gradient as large.
+    /// Its numbers in full, without its adapter.
+    pub(crate) fn plain(&self) -> Tensor<2> {
+        let turned = self.matrix.dense(&self.device);
+        match self.is_table {
+            true => turned.transpose(),
+            false => turned,
+        }
+    }
+
+    /// The products of rows with a linear layer's matrix, and with its adapter beside it.
     ///
     /// # Shapes
     ///
     /// - `x`: `[.., inputs]`
     /// - result: `[.., outputs]`
     pub(crate) fn product<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        let Some(lora) = &self.lora else {
-            return linear_packed(x, &self.matrix);
-        };
-        let base = linear_packed(x.clone(), &self.matrix);
-        let low = linear(x, lora.a.val(), None);
-        base + linear(low, lora.b.val(), None) * lora.scale
+        match &self.lora {
+            None => linear_packed(x, &self.matrix),
+            Some(lora) => lora.forward(x, |x| linear_packed(x, &self.matrix), || self.plain()),
+        }
     }
 
-    fn map_lora(self, map: impl FnOnce(LoraAdapter) -> LoraAdapter) -> Self {
+    fn map_lora(self, map: impl FnOnce(Adapter) -> Adapter) -> Self {
         Self {
             lora: self.lora.map(map),
             ..self

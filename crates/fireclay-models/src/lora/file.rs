@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use burn::module::Module;
 use safetensors::tensor::SafeTensors;
 use serde::{Deserialize, Serialize};
 
@@ -12,9 +13,13 @@ use crate::io::weights::{
     ModelDescription, Name, WeightsError, check_description, damaged, metadata, names, packed,
     read, write,
 };
+use crate::layers::weight::{PackedWeight, Weight};
 
 /// The key of the description in the file's metadata.
 const METADATA_KEY: &str = "fireclay.adapter";
+
+/// What PEFT puts before the names of the model that it adapts.
+pub(super) const PREFIX: &str = "base_model.model.";
 
 /// All that is needed to put the adapters beside their base again: the file's metadata.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -53,6 +58,13 @@ pub fn describe<F: Family>(bytes: &[u8]) -> Result<AdapterDescription<F>, Weight
     // The base is larger than the file of its adapters, so its size says nothing.
     check_description(&description.model, usize::MAX)?;
     Ok(description)
+}
+
+/// Whether [`encode`] gave a file, and not PEFT.
+pub fn is_own(bytes: &[u8]) -> bool {
+    let found = SafeTensors::read_metadata(bytes).ok();
+    let metadata = found.and_then(|(_, header)| header.metadata().clone());
+    metadata.is_some_and(|metadata| metadata.contains_key(METADATA_KEY))
 }
 
 /// Puts the adapters of a file beside the weights of `base`, and what else was trained in place of
@@ -100,6 +112,52 @@ pub fn each_of_base<F: Family>(
     }
 }
 
+/// As [`each_of_base`], in the order and with the numbers that a base has of which nothing is in few bits: matrices that are
+/// kept as they are in a file are shown in full, one after the other. `model` has no adapters.
+pub fn each_of_whole_base<F: Family>(
+    (config, shape): (&F, &F::Shape),
+    model: &F::Model,
+    whole: &[String],
+    mut see: impl FnMut(&str, &[u8]),
+) {
+    let kept = kept_weights::<F>(model);
+    let device = model.devices().first().cloned().unwrap_or_default();
+    // Its weights are never drawn.
+    let mut names = names(config, &config.init(shape, 0, &device));
+    names.retain(|name| !is_trained(whole, &name.torch));
+    let paths = names.iter();
+    let torch: HashMap<String, String> = paths
+        .map(|name| (name.path.clone(), name.torch.clone()))
+        .collect();
+    let show = |name: &Name, see: &mut dyn FnMut(&str, &[u8])| {
+        if let Some(weight) = kept.get(&name.torch) {
+            see(&name.torch, weight.val().into_data().as_bytes());
+        }
+    };
+    let mut left = names.into_iter();
+    each_tensor(
+        model,
+        |path| torch.contains_key(path),
+        |path, data| {
+            let before = left.by_ref().take_while(|name| name.path != path);
+            before.for_each(|name| show(&name, &mut see));
+            see(&torch[&path], data.as_bytes());
+        },
+    );
+    left.for_each(|name| show(&name, &mut see));
+}
+
+/// The weights of `model` that are in few bits, or as they are in a file, by their names.
+fn kept_weights<F: Family>(model: &F::Model) -> HashMap<String, PackedWeight> {
+    let mut model = model.clone();
+    let weights = F::weights(&mut model).into_iter();
+    let kept = weights.filter_map(|weight| match weight {
+        Weight::Packed(packed) => Some((packed.name.clone(), (**packed).clone())),
+        Weight::Whole(_) => None,
+    });
+    kept.collect()
+}
+
 fn is_trained(whole: &[String], name: &str) -> bool {
     is_adapter(name) || whole.iter().any(|known| known == name)
 }
@@ -113,6 +171,9 @@ pub(super) fn trained<F: Family>(config: &F, model: &F::Model, whole: &[String])
 
 /// PEFT's factors are linear layers of their own, whose weights are `[outputs, inputs]`.
 fn in_peft(mut name: Name) -> Name {
+    if let Some(layer) = name.torch.strip_suffix(".weight.lora.magnitude") {
+        name.torch = format!("{layer}.lora_magnitude_vector");
+    }
     for (own, theirs) in [(".weight.lora.a", "lora_A"), (".weight.lora.b", "lora_B")] {
         if let Some(layer) = name.torch.strip_suffix(own) {
             name.torch = format!("{layer}.{theirs}.weight");
@@ -120,6 +181,6 @@ fn in_peft(mut name: Name) -> Name {
             name.shape.reverse();
         }
     }
-    name.torch.insert_str(0, "base_model.model.");
+    name.torch.insert_str(0, PREFIX);
     name
 }

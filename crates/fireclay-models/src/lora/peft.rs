@@ -28,7 +28,7 @@ pub fn adapter_config<F: Family>(
         "base_model_name_or_path": base,
         "r": lora.rank,
         "lora_alpha": lora.alpha,
-        "lora_dropout": 0.0,
+        "lora_dropout": lora.dropout,
         "target_modules": adapted(config, model),
         "modules_to_save": (!modules.is_empty()).then_some(modules),
         // GPT-2 keeps its weights as [inputs, outputs].
@@ -39,6 +39,9 @@ pub fn adapter_config<F: Family>(
     // Only where it is so: PEFT's default is false, and adapters that were written before have no such key.
     if lora.rank_stabilized {
         json["use_rslora"] = true.into();
+    }
+    if lora.dora {
+        json["use_dora"] = true.into();
     }
     json
 }

@@ -1,14 +1,14 @@
 use burn::module::Module;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Gradients, Tensor};
 
 use super::*;
 use crate::encoder::{BertConfig, EncoderConfig, EncoderNetwork};
 use crate::fixtures::{self, BERT_CLASSES, GPT2, LLAMA, gpt2, images, keys, llama};
-use crate::io::tensors::{from_tensors, to_tensors};
-use crate::io::weights::{self, ModelDescription, shapes, swap_axes};
+use crate::io::tensors::{from_tensors, replace, to_tensors};
+use crate::io::weights::{self, ModelDescription, Name, shapes, swap_axes};
 use crate::language::{GptConfig, LanguageConfig, LanguageModel, LanguageNetwork};
 use crate::reference::{
-    self, Tensors, assert_close, assert_gradients, gradients, mask, read, tokens,
+    self, Tensors, assert_close, assert_gradients, gradients, mask, next_token_loss, read, tokens,
 };
 use crate::vision::ImageConfig;
 use crate::{ResNetConfig, WeightsError};
@@ -71,22 +71,14 @@ impl<F: Pretrainable> Case<F> {
         decode(self.base.clone(), &self.bytes(), &self.description).unwrap()
     }
 
-    /// Compares logits and gradients with PEFT's, the file that is written with PEFT's own, and the
-    /// merged model with the unmerged.
-    fn check<const D: usize>(&self, logits: impl Fn(&F::Model, &Tensors) -> Tensor<D>) {
-        let io = read(&format!("{}/io", self.name));
-        let expected = read(&format!("lora-{}/io", self.name));
-        let model = self.adapted();
-        let found = logits(&model, &io);
-        assert_close(&found.to_data(), &expected["logits"], 1e-5, self.name);
-
-        let all = found.square().mean().backward();
+    /// The gradients of what is trained, under the names and in the layout that PEFT has.
+    fn gradients(&self, model: &F::Model, all: &Gradients) -> Tensors {
         let config = &self.description.model.config;
         let named = |name: &str| config.torch_name(name.to_owned());
-        let gradients = gradients(&model, &all, named);
+        let gradients = gradients(model, all, named);
         let whole = &self.description.whole;
-        let trained = file::trained(config, &model, whole);
-        let own = names(config, &model).into_iter();
+        let trained = file::trained(config, model, whole);
+        let own = names(config, model).into_iter();
         let own = own.filter(|name| is_adapter(&name.torch) || whole.contains(&name.torch));
         let turn = |(own, theirs): (Name, Name)| {
             let gradient = gradients[&own.torch].clone();
@@ -98,7 +90,21 @@ impl<F: Pretrainable> Case<F> {
             };
             (theirs.torch, gradient)
         };
-        let found: Tensors = own.zip(trained).map(turn).collect();
+        own.zip(trained).map(turn).collect()
+    }
+
+    /// Compares logits and gradients with PEFT's, the file that is written with PEFT's own, and the
+    /// merged model with the unmerged.
+    fn check<const D: usize>(&self, logits: impl Fn(&F::Model, &Tensors) -> Tensor<D>) {
+        let io = read(&format!("{}/io", self.name));
+        let expected = read(&format!("lora-{}/io", self.name));
+        let model = self.adapted();
+        let found = logits(&model, &io);
+        assert_close(&found.to_data(), &expected["logits"], 1e-5, self.name);
+
+        let all = found.square().mean().backward();
+        let config = &self.description.model.config;
+        let found = self.gradients(&model, &all);
         assert_gradients(&found, &read(&format!("lora-{}/grads", self.name)), 1e-5);
 
         let bytes = encode(&model, &self.description).unwrap();
@@ -269,6 +275,176 @@ fn a_file_of_other_adapters_is_refused() {
     assert!(error.contains("not finite"), "{error}");
 }
 
+/// A file of PEFT's with DoRA.
+fn dora_file(name: &str) -> Vec<u8> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+    std::fs::read(folder.join(format!("dora-llama-tiny/{name}.safetensors"))).unwrap()
+}
+
+fn dora_case(dropout: f64) -> Case<LanguageConfig> {
+    let lora = LoraConfig {
+        dora: true,
+        dropout,
+        ..lora(Some(&["q_proj", "v_proj"]))
+    };
+    Case::new(LanguageConfig::Llama(llama()), LLAMA, "llama-tiny", lora)
+}
+
+/// Compares logits and gradients with those of PEFT, with its masks where something is left out.
+fn assert_as_in_peft(case: &Case<LanguageConfig>, model: &LanguageModel, place: &str) {
+    let io = read("llama-tiny/io");
+    let draws = crate::Draws {
+        key: 3,
+        before: 0,
+        samples: io["input_ids"].shape().to_vec()[0],
+    };
+    let found = draws.scope(|| next(model, &io));
+    let expected = read(&format!("dora-llama-tiny/{place}-io"));
+    assert_close(&found.to_data(), &expected["logits"], 1e-5, place);
+    let all = found.square().mean().backward();
+    let expected = read(&format!("dora-llama-tiny/{place}-grads"));
+    assert_gradients(&case.gradients(model, &all), &expected, 1e-5);
+}
+
+#[test]
+fn magnitudes_are_pefts() {
+    let case = dora_case(0.0);
+    let bytes = dora_file("adapters");
+    let model = decode(case.base.clone(), &bytes, &case.description).unwrap();
+    assert_as_in_peft(&case, &model, "plain");
+    let written = encode(&model, &case.description).unwrap();
+    let again = decode(case.base.clone(), &written, &case.description).unwrap();
+    assert_eq!(to_tensors(&again), to_tensors(&model));
+    let file = |bytes: &[u8]| {
+        let file = safetensors::SafeTensors::deserialize(bytes).unwrap();
+        let tensors = file.iter();
+        let tensors = tensors.map(|(name, view)| (name.to_owned(), view.data().to_vec()));
+        tensors.collect::<std::collections::BTreeMap<_, _>>()
+    };
+    assert!(file(&written) == file(&bytes), "another file than PEFT's");
+    let config = adapter_config(&model, &case.description, "base");
+    assert_eq!(config["use_dora"], true);
+    let read_again = theirs(config.to_string().as_bytes(), &written).unwrap();
+    assert!(read_again.lora.dora);
+
+    let io = read("llama-tiny/io");
+    let before = next(&model, &io).into_data();
+    let merged = model.clone().materialize();
+    let after = next(&merged, &io).into_data();
+    assert_close(&after, &before, 1e-5, "merged");
+    assert_eq!(
+        shapes(&llama_config(), &merged),
+        shapes(&llama_config(), &case.base)
+    );
+}
+
+fn llama_config() -> LanguageConfig {
+    LanguageConfig::Llama(llama())
+}
+
+/// With magnitudes and without.
+#[test]
+fn what_is_left_out_is_left_out_as_in_peft() {
+    let case = dora_case(0.25);
+    let model = decode(case.base.clone(), &dora_file("adapters"), &case.description).unwrap();
+    assert_as_in_peft(&case, &model, "dropout");
+    let mut plain = dora_case(0.25);
+    plain.description.lora.dora = false;
+    let lora = &plain.description.lora;
+    let fresh = attach(&llama_config(), plain.base.clone(), (lora, &[]), 0).unwrap();
+    let tensors = to_tensors(&model).into_iter();
+    let tensors = tensors.filter(|(path, _)| path.ends_with("lora.a") || path.ends_with("lora.b"));
+    let model = replace(fresh, tensors).unwrap();
+    assert_as_in_peft(&plain, &model, "lora-dropout");
+    // An answer leaves nothing out.
+    let io = read("llama-tiny/io");
+    let ids = tokens(&io, "input_ids", &Device::flex());
+    let [one, two] = [0, 1].map(|_| model.valid().forward(ids.clone()).into_data());
+    assert_eq!(one, two);
+}
+
+#[test]
+fn steps_from_the_beginning_are_those_of_peft() {
+    let case = dora_case(0.0);
+    let lora = &case.description.lora;
+    let fresh = attach(&llama_config(), case.base.clone(), (lora, &[]), 0).unwrap();
+    let start = decode(case.base.clone(), &dora_file("start"), &case.description).unwrap();
+    // Magnitudes begin as the lengths of the columns.
+    let lengths = |model: &LanguageModel| {
+        let tensors = to_tensors(model).into_iter();
+        tensors
+            .filter(|(path, _)| path.ends_with("magnitude"))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(lengths(&fresh).len(), 4);
+    for ((path, own), (_, theirs)) in lengths(&fresh).into_iter().zip(lengths(&start)) {
+        assert_close(&own, &theirs, 1e-6, &path);
+    }
+    let (mut model, mut io) = (start, read("llama-tiny/io"));
+    io.insert("labels".into(), io["input_ids"].clone());
+    let expected: Vec<f32> = read("dora-llama-tiny/losses")["losses"].iter().collect();
+    for expected in expected {
+        let loss = next_token_loss(next(&model, &io), &io);
+        let found = loss.clone().into_scalar::<f32>();
+        assert!((found - expected).abs() < 1e-5, "{found}, not {expected}");
+        model = stepped(model, &loss.backward());
+    }
+}
+
+/// A step of SGD.
+fn stepped(model: LanguageModel, all: &Gradients) -> LanguageModel {
+    let config = llama_config();
+    let gradients = gradients(&model, all, |name: &str| config.torch_name(name.to_owned()));
+    let names = names(&config, &model).into_iter();
+    let torch: HashMap<String, String> = names.map(|name| (name.path, name.torch)).collect();
+    let moved = to_tensors(&model)
+        .into_iter()
+        .filter_map(|(path, mut data)| {
+            let torch = &torch[&path];
+            let gradient = gradients.get(torch).filter(|_| is_adapter(torch))?;
+            let values = data.as_mut_slice::<f32>().unwrap().iter_mut();
+            values
+                .zip(gradient.iter::<f32>())
+                .for_each(|(value, by)| *value -= 0.5 * by);
+            Some((path, data))
+        });
+    let moved: Vec<_> = moved.collect();
+    replace(model, moved).unwrap()
+}
+
+/// What PEFT would read, `theirs` reads.
+#[test]
+fn a_folder_of_peft_says_what_its_adapters_are() {
+    let mut case = Case::new(bert(), BERT_CLASSES, "bert-tiny-seqcls", lora(None));
+    case.description.whole = vec!["classifier.weight".into(), "classifier.bias".into()];
+    let adapted = case.adapted();
+    let config = adapter_config(&adapted, &case.description, "base");
+    let read = |config: &serde_json::Value| theirs(config.to_string().as_bytes(), &case.bytes());
+    let found = read(&config).unwrap();
+    assert_eq!(found.base.as_deref(), Some("base"));
+    let description = AdapterDescription {
+        lora: found.lora,
+        whole: found.whole,
+        ..case.description.clone()
+    };
+    let again = decode(case.base.clone(), &case.bytes(), &description).unwrap();
+    assert_eq!(to_tensors(&again), to_tensors(&adapted));
+    for (key, value) in [
+        ("peft_type", serde_json::json!("IA3")),
+        ("rank_pattern", serde_json::json!({"query": 2})),
+        ("bias", serde_json::json!("all")),
+        ("init_lora_weights", serde_json::json!("pissa")),
+        ("r", serde_json::json!(0)),
+    ] {
+        let mut other = config.clone();
+        other[key] = value;
+        let error = read(&other).unwrap_err();
+        assert!(error.starts_with("adapter_config.json: "), "{error}");
+    }
+    assert!(theirs(b"{", &case.bytes()).is_err());
+    assert!(theirs(config.to_string().as_bytes(), b"no file").is_err());
+}
+
 /// Kalajdzievski 2023, theorem 3.2. PEFT knows it as `use_rslora`.
 #[test]
 fn a_change_may_be_scaled_by_the_root_of_its_rank() {
@@ -287,9 +463,13 @@ fn impossible_values_are_listed() {
     let config = LoraConfig {
         rank: 0,
         alpha: -1.0,
+        dropout: 1.0,
         targets: Some(Vec::new()),
         ..LoraConfig::default()
     };
-    assert_eq!(keys(config.validate()), ["rank", "alpha", "targets"]);
+    assert_eq!(
+        keys(config.validate()),
+        ["rank", "alpha", "dropout", "targets"]
+    );
     assert_eq!(LoraConfig::default().validate(), []);
 }

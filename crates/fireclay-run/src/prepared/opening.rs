@@ -1,6 +1,7 @@
 //! A run that was trained, ready to answer.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use burn::tensor::Device;
 use fireclay_train::run_folder;
@@ -77,7 +78,7 @@ pub fn open_at(
         folder,
         run,
         device: device.clone(),
-        scratch: Some(snapshot.folder),
+        scratch: Some(Arc::new(snapshot.folder)),
     })?;
     Ok((opened, snapshot.notes))
 }

@@ -1,6 +1,7 @@
 //! Where a finished run is, and what it is evaluated on.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use burn::tensor::Device;
 use fireclay_data::{DataError, Tokenizer, expand};
@@ -10,6 +11,7 @@ use crate::artifacts::TOKENIZER;
 use crate::config::{Loaded, RunConfig};
 
 /// A finished run's folder, configuration and device.
+#[derive(Clone)]
 pub struct Base {
     /// Its configuration.
     pub loaded: Loaded,
@@ -21,7 +23,7 @@ pub struct Base {
     pub device: Device,
     /// What keeps `folder`, if it is one for the time being.
     #[expect(dead_code, reason = "it keeps the folder while the run is open")]
-    pub(crate) scratch: Option<Scratch>,
+    pub(crate) scratch: Option<Arc<Scratch>>,
 }
 
 impl Base {

@@ -226,6 +226,20 @@ pub trait Run {
         ))
     }
 
+    /// The same run with the adapters in a folder beside its weights, which both share: those of a run, or of PEFT. Also
+    /// what there is to know of them.
+    ///
+    /// # Errors
+    ///
+    /// If it is no model that writes, or the adapters do not go with it.
+    fn adapted(&self, _adapters: &Path) -> Result<(Box<dyn Run>, Vec<String>), RunError> {
+        let run = self.base().run.display();
+        Err(RunError::Usage(format!(
+            "{run} takes no --adapter: that is for a run on text, a folder of the hub or a GGUF that goes on with a text; \
+             a run on pairs of answers is one once it is exported"
+        )))
+    }
+
     /// The files that hold its model, with adapters merged into the weights.
     ///
     /// # Errors

@@ -49,6 +49,10 @@ pub struct Facts {
     pub chat: Option<Chat>,
     /// What makes of prompts what its model is given, if it writes.
     pub reader: Option<Reader>,
+    /// The name of the run beside whose weights its adapters are, if it has some.
+    pub parent: Option<String>,
+    /// What the operator should know of the adapters.
+    notes: Vec<String>,
     /// When it was opened, in seconds since 1970.
     pub opened: u64,
     pub hidden: Hidden,
@@ -84,11 +88,24 @@ impl Facts {
                 }
                 _ => None,
             },
+            parent: None,
+            notes: Vec::new(),
             opened: SystemTime::now()
                 .duration_since(UNIX_EPOCH)
                 .map_or(0, |since| since.as_secs()),
             hidden: hidden(name, base),
         })
+    }
+
+    /// The same of a run with the adapters in a folder beside the weights of the run that is called `parent`.
+    pub fn beside(self, parent: &str, adapters: &Path, notes: Vec<String>) -> Self {
+        Self {
+            version: version(adapters),
+            hidden: self.hidden.and(adapters, &self.name),
+            parent: Some(parent.to_owned()),
+            notes,
+            ..self
+        }
     }
 
     /// How it reads a table of this format, if it reads tables.
@@ -137,8 +154,11 @@ impl Facts {
             }
             .to_owned(),
         };
+        let beside = self.parent.as_ref();
+        let beside = beside.map_or_else(String::new, |parent| format!(", adapters beside {parent}"));
+        let notes: String = self.notes.iter().map(|note| format!("; note: {note}")).collect();
         format!(
-            "{} ({}, run {}) answers {asks}",
+            "{} ({}, run {}{beside}) answers {asks}{notes}",
             self.name, self.task, self.version
         )
     }

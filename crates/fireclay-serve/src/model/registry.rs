@@ -1,13 +1,14 @@
 //! The runs by their names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::iter::once;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, TryLockError};
 
 use axum::http::StatusCode;
 
 use super::worker::Model;
 use crate::Open;
-use crate::error::{Refusal, ServeError};
+use crate::error::{Hidden, Refusal, ServeError};
 use crate::metrics::Metrics;
 use crate::settings::{Limits, Source};
 
@@ -21,7 +22,8 @@ pub struct Registry {
 
 struct Entry {
     source: Source,
-    model: RwLock<Arc<Model>>,
+    /// The run, and then with each of its adapters.
+    models: RwLock<Vec<Arc<Model>>>,
     /// Held while the run is loaded anew, once at a time.
     loading: Mutex<()>,
 }
@@ -38,14 +40,16 @@ impl Registry {
         limits: &Limits,
         metrics: &Arc<Metrics>,
     ) -> Result<Self, ServeError> {
-        let mut entries = BTreeMap::new();
+        let (mut entries, mut names) = (BTreeMap::new(), BTreeSet::new());
         for source in sources {
-            if entries.contains_key(&source.name) {
-                return Err(ServeError::Twice(source.name));
+            for name in source.names() {
+                if !names.insert(name.to_owned()) {
+                    return Err(ServeError::Twice(name.to_owned()));
+                }
             }
-            let model = Model::open(&source, &open, limits, metrics).map_err(ServeError::Run)?;
+            let models = Model::open(&source, &open, limits, metrics).map_err(ServeError::Run)?;
             let entry = Entry {
-                model: RwLock::new(model),
+                models: RwLock::new(models),
                 loading: Mutex::default(),
                 source: source.clone(),
             };
@@ -59,37 +63,44 @@ impl Registry {
         })
     }
 
-    /// All runs, by name.
+    /// All runs, by name, each followed by what it is with its adapters.
     pub fn models(&self) -> Vec<Arc<Model>> {
-        self.entries.values().map(Entry::model).collect()
+        self.entries.values().flat_map(Entry::models).collect()
     }
 
-    /// The run of this name.
+    /// The run of this name, or that with the adapters of this name.
     ///
     /// # Errors
     ///
     /// If there is none, with the names that there are.
     pub fn model(&self, name: &str) -> Result<Arc<Model>, Refusal> {
-        Ok(self.entry(name)?.model())
+        let (entry, at) = self.entry(name)?;
+        Ok(entry.models()[at].clone())
     }
 
-    fn entry(&self, name: &str) -> Result<&Entry, Refusal> {
-        self.entries.get(name).ok_or_else(|| {
-            let names: Vec<&str> = self.entries.keys().map(String::as_str).collect();
+    /// What has this name: a run, and the place of the name among its names.
+    fn entry(&self, name: &str) -> Result<(&Entry, usize), Refusal> {
+        let place = |entry: &Entry| entry.source.names().position(|known| known == name);
+        let mut entries = self.entries.values();
+        let found = entries.find_map(|entry| Some((entry, place(entry)?)));
+        found.ok_or_else(|| {
+            let entries = self.entries.values();
+            let names: Vec<&str> = entries.flat_map(|entry| entry.source.names()).collect();
             let names = names.join(", ");
             let message = format!("there is no model {name:?}; there are {names}");
             Refusal::new(StatusCode::NOT_FOUND, message)
         })
     }
 
-    /// Loads the run of this name anew: the newest of its folder, if it has several. Requests go on being answered by
-    /// the run of before until the new one is ready, and those that wait for it then are still answered by it.
+    /// Loads the run of this name anew, with all of its adapters: the newest of its folder, if it has several. Requests
+    /// go on being answered by the run of before until the new one is ready, and those that wait for it then are still
+    /// answered by it.
     ///
     /// # Errors
     ///
     /// If there is none, or it cannot be opened; then the run of before stays.
     pub fn reload(&self, name: &str) -> Result<Arc<Model>, Refusal> {
-        let entry = self.entry(name)?;
+        let (entry, at) = self.entry(name)?;
         let _loading = match entry.loading.try_lock() {
             Ok(loading) => loading,
             Err(TryLockError::Poisoned(error)) => error.into_inner(),
@@ -99,27 +110,34 @@ impl Registry {
             }
         };
         let opened = Model::open(&entry.source, &self.open, &self.limits, &self.metrics);
-        let model = opened.map_err(|error| {
-            let before = entry.model();
-            let hidden = before.facts.hidden.clone();
-            let folder = entry.source.path.parent().unwrap_or(&entry.source.path);
-            let hidden = hidden.and(&entry.source.path, name).and(folder, name);
+        let models = opened.map_err(|error| {
+            let hidden = entry.hidden();
             let message = format!("{error}; the previous run goes on answering");
             Refusal::new(StatusCode::CONFLICT, message).without(&hidden)
         })?;
-        *entry.model.write().unwrap_or_else(PoisonError::into_inner) = model.clone();
-        Ok(model)
+        *entry.models.write().unwrap_or_else(PoisonError::into_inner) = models.clone();
+        Ok(models[at].clone())
     }
 
-    /// The names, in their order.
+    /// The names of the runs, in their order.
     pub fn names(&self) -> Vec<String> {
         self.entries.keys().cloned().collect()
     }
 }
 
 impl Entry {
-    fn model(&self) -> Arc<Model> {
-        let model = self.model.read().unwrap_or_else(PoisonError::into_inner);
-        model.clone()
+    fn models(&self) -> Vec<Arc<Model>> {
+        let models = self.models.read().unwrap_or_else(PoisonError::into_inner);
+        models.clone()
+    }
+
+    /// What a client is told instead of paths.
+    fn hidden(&self) -> Hidden {
+        let mut hidden = self.models()[0].facts.hidden.clone();
+        for Source { name, path, .. } in once(&self.source).chain(&self.source.adapters) {
+            let folder = path.parent().unwrap_or(path);
+            hidden = hidden.and(path, name).and(folder, name);
+        }
+        hidden
     }
 }

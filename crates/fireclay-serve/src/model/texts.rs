@@ -1,8 +1,9 @@
 //! Texts of a language model, several at a time: each pass of the model writes a token of all of them.
 //!
-//! A text is the same whoever else is served, and joins and leaves between any two passes.
+//! A text is the same whoever else is served, and joins and leaves between any two passes. Texts with other adapters are
+//! other passes, which are made in turn, so each text grows by a token in a round whatever its adapters are.
 
-use std::sync::mpsc::TryRecvError;
+use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
 use fireclay_run::generate::{Several, Step};
@@ -20,19 +21,50 @@ struct Active {
     tokens: usize,
 }
 
-/// Writes until nobody can ask any more.
-pub fn work(work: &Work<'_>) {
-    let several = guarded(|| Ok(work.run.writer()?.several(work.limits.slots)));
-    let mut several = match several {
-        Ok(several) => several,
+/// The texts of one name: with the same adapters, or with none.
+struct Group<'a> {
+    work: &'a Work<'a>,
+    several: Several<'a>,
+    active: Vec<Active>,
+    /// The number of its newest text among those of all groups.
+    newest: u64,
+}
+
+/// Writes until nobody can ask any more. Whoever asks rings the bell.
+pub fn work(works: &[Work<'_>], bell: &Receiver<()>) {
+    let groups = works.iter().map(Group::new);
+    let mut groups = match groups.collect::<Result<Vec<_>, _>>() {
+        Ok(groups) => groups,
         // A run that writes nothing is not served, so this is a bug.
-        Err(refusal) => return refuse_all(&refusal, work),
+        Err(refusal) => return refuse_all(&refusal, works, bell),
     };
-    let mut active: Vec<Active> = Vec::new();
-    while fill(&mut several, &mut active, work) {
-        active.retain(|active| is_read(active, &mut several, work));
+    while fill(&mut groups, bell) {
+        groups.iter_mut().for_each(Group::step);
+    }
+}
+
+impl<'a> Group<'a> {
+    fn new(work: &'a Work<'a>) -> Result<Self, Refusal> {
+        let several = guarded(|| Ok(work.run.writer()?.several(work.limits.slots)))?;
+        Ok(Self {
+            work,
+            several,
+            active: Vec::new(),
+            newest: 0,
+        })
+    }
+
+    /// Writes a token of each of its texts, in one pass.
+    fn step(&mut self) {
+        let Self {
+            work,
+            several,
+            active,
+            ..
+        } = self;
+        active.retain(|active| is_read(active, several, work));
         if active.is_empty() {
-            continue;
+            return;
         }
         work.metrics.batch.observe(active.len() as f64);
         let start = Instant::now();
@@ -40,7 +72,7 @@ pub fn work(work: &Work<'_>) {
             Ok(written) => {
                 for (slot, step) in written {
                     let step = step.map_err(|error| RunError::from(error).into());
-                    tell(&mut active, slot, step, work);
+                    tell(active, slot, step, work);
                 }
             }
             Err(refusal) => {
@@ -56,37 +88,55 @@ pub fn work(work: &Work<'_>) {
 }
 
 /// Tells everybody who asks why there is no answer.
-fn refuse_all(refusal: &Refusal, work: &Work<'_>) {
-    while let Ok(job) = work.queue.recv() {
-        work.metrics.waiting.dec();
-        if let Job::Text(text) = job {
-            let refusal = refusal.clone().without(&work.facts.hidden);
-            // Who has left needs no reason.
-            let _ = text.reply.send(Err(refusal));
+fn refuse_all(refusal: &Refusal, works: &[Work<'_>], bell: &Receiver<()>) {
+    while bell.recv().is_ok() {
+        for work in works {
+            while let Ok(job) = work.queue.try_recv() {
+                work.metrics.waiting.dec();
+                if let Job::Text(text) = job {
+                    let refusal = refusal.clone().without(&work.facts.hidden);
+                    // Who has left needs no reason.
+                    let _ = text.reply.send(Err(refusal));
+                }
+            }
         }
     }
 }
 
 /// Begins texts while there is room for them, and waits for one where there is none to write; false when nobody can
 /// ask any more.
-fn fill(several: &mut Several<'_>, active: &mut Vec<Active>, work: &Work<'_>) -> bool {
-    while several.has_room() {
-        let job = match active.is_empty() {
-            true => match work.queue.recv() {
-                Ok(job) => job,
-                Err(_) => return false,
-            },
-            false => match work.queue.try_recv() {
-                Ok(job) => job,
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
-            },
-        };
-        work.metrics.waiting.dec();
-        if let Job::Text(text) = job {
-            active.extend(begin(text, several, work));
+fn fill(groups: &mut [Group<'_>], bell: &Receiver<()>) -> bool {
+    let slots = groups.first().map_or(0, |group| group.work.limits.slots);
+    loop {
+        let active: usize = groups.iter().map(|group| group.active.len()).sum();
+        if active >= slots.max(1) {
+            return true;
+        }
+        match next(groups) {
+            Some((group, Job::Text(text))) => {
+                let Group { several, work, .. } = group;
+                group.active.extend(begin(text, several, work));
+            }
+            Some(_) => {}
+            None if active > 0 => return true,
+            None if bell.recv().is_err() => return false,
+            None => {}
         }
     }
-    true
+}
+
+/// The job that is to be begun next. Of the groups in which one waits it is that with the fewest texts, and of those
+/// that of which a text was begun longest ago: so no group takes the room of another, however much it is asked.
+fn next<'a, 'b>(groups: &'a mut [Group<'b>]) -> Option<(&'a mut Group<'b>, Job)> {
+    let newest = groups.iter().map(|group| group.newest).max()?;
+    let mut order: Vec<&mut Group<'b>> = groups.iter_mut().collect();
+    order.sort_by_key(|group| (group.active.len(), group.newest));
+    order.into_iter().find_map(|group| {
+        let job = group.work.queue.try_recv().ok()?;
+        group.work.metrics.waiting.dec();
+        group.newest = newest + 1;
+        Some((group, job))
+    })
 }
 
 /// Begins a text, if somebody still waits for it.

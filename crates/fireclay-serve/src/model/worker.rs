@@ -1,7 +1,6 @@
-//! The thread that holds a run, and the queue before it.
+//! The thread that holds a run, and the queues before it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread;
@@ -18,27 +17,31 @@ use crate::metrics::{Metrics, OfModel};
 use crate::settings::Limits;
 use crate::{Open, Source};
 
-/// A run that is open. When nobody has it any more, its thread answers what is in the queue and ends.
+/// What is answered under one name: by a run that is open, or by it with adapters. When nobody has any of the names of a
+/// run any more, its thread answers what is in the queues and ends.
 #[derive(Debug)]
 pub struct Model {
     pub facts: Facts,
     queue: SyncSender<Job>,
+    /// Tells the thread that there may be something in one of its queues.
+    bell: SyncSender<()>,
     pub metrics: OfModel,
     pub drift: Arc<Drift>,
 }
 
-/// What a worker works with.
+/// What a worker works with under one name.
 pub(super) struct Work<'a> {
     pub run: &'a dyn Run,
     pub facts: &'a Facts,
-    pub queue: Receiver<Job>,
+    pub queue: &'a Receiver<Job>,
     pub limits: &'a Limits,
     pub metrics: &'a OfModel,
     pub drift: &'a Drift,
 }
 
 impl Model {
-    /// Opens a run on a thread of its own, and waits until it can answer.
+    /// Opens a run on a thread of its own, and waits until it can answer: the run itself, and then with each of its
+    /// adapters.
     ///
     /// # Errors
     ///
@@ -48,31 +51,40 @@ impl Model {
         open: &Open,
         limits: &Limits,
         metrics: &Metrics,
-    ) -> Result<Arc<Self>, String> {
-        let (queue, jobs) = sync_channel(limits.queue);
-        let metrics = metrics.of_model(&source.name);
+    ) -> Result<Vec<Arc<Self>>, String> {
+        let (bell, rung) = sync_channel(1);
         let (told, opened) = oneshot::channel();
-        let drift = Arc::new(Drift::default());
+        let (mut asking, mut answering) = (Vec::new(), Vec::new());
+        for name in source.names() {
+            let (queue, jobs) = sync_channel(limits.queue);
+            let (metrics, drift) = (metrics.of_model(name), Arc::new(Drift::default()));
+            answering.push((jobs, metrics.clone(), drift.clone()));
+            asking.push((queue, metrics, drift));
+        }
         let thread = Thread {
-            drift: drift.clone(),
             source: source.clone(),
             open: open.clone(),
             limits: limits.clone(),
-            metrics: metrics.clone(),
+            bell: rung,
         };
         let name = format!("run {}", source.name);
         thread::Builder::new()
             .name(name)
-            .spawn(move || thread.work(jobs, told))
+            .spawn(move || thread.work(answering, told))
             .map_err(|error| format!("the system gives no thread: {error}"))?;
         let ended = || "the run could not be opened: its thread ended".to_owned();
         let facts = opened.blocking_recv().map_err(|_| ended())??;
-        Ok(Arc::new(Self {
-            facts,
-            queue,
-            metrics,
-            drift,
-        }))
+        let models = facts.into_iter().zip(asking);
+        let model = |(facts, (queue, metrics, drift))| {
+            Arc::new(Self {
+                facts,
+                queue,
+                bell: bell.clone(),
+                metrics,
+                drift,
+            })
+        };
+        Ok(models.map(model).collect())
     }
 
     /// Puts something into the queue.
@@ -83,6 +95,8 @@ impl Model {
     pub fn ask(&self, job: Job) -> Result<(), Refusal> {
         self.metrics.waiting.inc();
         let asked = self.queue.try_send(job);
+        // It may have been rung already.
+        let _ = self.bell.try_send(());
         asked.map_err(|error| {
             self.metrics.waiting.dec();
             match error {
@@ -98,18 +112,21 @@ impl Model {
     }
 }
 
+/// Where jobs for one name come from, and what is counted of them.
+type Desk = (Receiver<Job>, OfModel, Arc<Drift>);
+/// A run, or one with adapters, and what is known of it.
+type Opened = (Box<dyn Run>, Facts);
+
 struct Thread {
     source: Source,
     open: Open,
     limits: Limits,
-    metrics: OfModel,
-    drift: Arc<Drift>,
+    bell: Receiver<()>,
 }
 
 impl Thread {
-    fn work(self, queue: Receiver<Job>, told: oneshot::Sender<Result<Facts, String>>) {
-        let opened = self.opened(&self.source.path);
-        let (run, facts) = match opened {
+    fn work(self, desks: Vec<Desk>, told: oneshot::Sender<Result<Vec<Facts>, String>>) {
+        let opened = match self.opened() {
             Ok(opened) => opened,
             Err(error) => {
                 // Who opens a run waits for this.
@@ -117,52 +134,61 @@ impl Thread {
                 return;
             }
         };
-        if told.send(Ok(facts.clone())).is_err() {
+        let facts = opened.iter().map(|(_, facts)| facts.clone());
+        if told.send(Ok(facts.collect())).is_err() {
             return;
         }
-        self.compare(&*run, &facts);
-        let work = Work {
-            run: &*run,
-            facts: &facts,
-            queue,
-            limits: &self.limits,
-            metrics: &self.metrics,
-            drift: &self.drift,
-        };
-        let answer = || match facts.kind {
-            Kind::Writing => texts::work(&work),
-            _ => rows::work(&work),
+        let mut works = Vec::new();
+        for ((run, facts), (queue, metrics, drift)) in opened.iter().zip(&desks) {
+            self.compare(&**run, facts, drift);
+            works.push(Work {
+                run: &**run,
+                facts,
+                queue,
+                limits: &self.limits,
+                metrics,
+                drift,
+            });
+        }
+        let answer = || match works.as_slice() {
+            [work] if work.facts.kind != Kind::Writing => rows::work(work),
+            works => texts::work(works, &self.bell),
         };
         // A bug takes the requests in hand with it, and no later ones.
         while catch_unwind(AssertUnwindSafe(answer)).is_err() {}
     }
 
     /// Reads training data to compare with, on a thread of its own, from the run opened once more.
-    fn compare(&self, run: &dyn Run, facts: &Facts) {
+    fn compare(&self, run: &dyn Run, facts: &Facts, drift: &Arc<Drift>) {
         let most = self.limits.drift;
         if !facts.is_compared() || most == 0 {
-            self.drift.leave();
+            drift.leave();
             return;
         }
-        let (path, open, drift) = (
-            run.base().run.clone(),
-            self.open.clone(),
-            self.drift.clone(),
-        );
+        let (path, open, learning) = (run.base().run.clone(), self.open.clone(), drift.clone());
         let observe = move || {
             let seen = open(&path)?.observe(most);
             seen.map_err(|error| error.to_string())
         };
-        let learn = move || drift.learn(observe);
+        let learn = move || learning.learn(observe);
         if let Err(error) = thread::Builder::new().spawn(learn) {
-            self.drift
-                .fail(format!("the system gives no thread: {error}"));
+            drift.fail(format!("the system gives no thread: {error}"));
         }
     }
 
-    fn opened(&self, path: &Path) -> Result<(Box<dyn Run>, Facts), String> {
-        let run = (self.open)(path)?;
-        let facts = Facts::of(&self.source.name, &*run)?;
-        Ok((run, facts))
+    /// The run, and then with each of its adapters; the weights of the run are there once.
+    fn opened(&self) -> Result<Vec<Opened>, String> {
+        let source = &self.source;
+        let run = (self.open)(&source.path)?;
+        let facts = Facts::of(&source.name, &*run)?;
+        let mut opened = Vec::new();
+        for adapters in &source.adapters {
+            let adapted = run.adapted(&adapters.path);
+            let (adapted, notes) = adapted.map_err(|error| error.to_string())?;
+            let facts = Facts::of(&adapters.name, &*adapted)?;
+            opened.push((adapted, facts.beside(&source.name, &adapters.path, notes)));
+        }
+        opened.insert(0, (run, facts));
+        Ok(opened)
     }
 }

@@ -105,6 +105,7 @@ fn scout(args: &Args, draft: &Path) -> Result<Box<dyn Run>, Failure> {
     let config = load_model(&at)?.config;
     let open = OpenArgs {
         weights: CheckpointArgs { checkpoint: None },
+        adapter: None,
         backend: args.open.backend.clone(),
         quantize: None,
     };

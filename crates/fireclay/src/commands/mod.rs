@@ -184,6 +184,9 @@ impl CheckpointArgs {
 pub struct OpenArgs {
     #[command(flatten)]
     pub weights: CheckpointArgs,
+    /// Put adapters beside the weights of a language model: a run with [lora] on this very model, or a folder of PEFT
+    #[arg(long, value_name = "FOLDER", value_parser = paths::path())]
+    pub adapter: Option<PathBuf>,
     /// Compute on other hardware than the config names
     #[arg(long, value_name = "NAME")]
     pub backend: Option<String>,
@@ -216,6 +219,11 @@ impl OpenArgs {
     fn open(&self, run: &Path, config: &RunConfig) -> Result<Box<dyn Run>, Failure> {
         let device = device(config, self.backend.as_deref())?;
         let mut run = self.weights.open(run, &device.device)?;
+        if let Some(adapters) = &self.adapter {
+            let (adapted, notes) = run.adapted(&run_at(adapters))?;
+            notes.iter().for_each(|note| tell!("note: {note}"));
+            run = adapted;
+        }
         if let Some(bits) = self.quantize {
             let note = run.quantize(bits.into())?;
             tell!("note: {note}");

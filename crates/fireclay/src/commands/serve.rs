@@ -20,6 +20,10 @@ pub struct Args {
     /// clients call it; runs/NAME is the newest run of that name, and loading it anew takes a newer one
     #[arg(required = true, value_name = "RUN", value_parser = paths::place())]
     pub runs: Vec<String>,
+    /// Answer as NAME with adapters beside the weights of the one RUN, a language model; clients choose by `model`. The
+    /// folder is a run with [lora] on this very model, or one of PEFT; give it again for more
+    #[arg(long, value_name = "NAME=FOLDER", value_parser = paths::place())]
+    pub adapter: Vec<String>,
     /// The address to listen on; any but one of this machine alone can be reached by others
     #[arg(long, value_name = "IP", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     pub listen: IpAddr,
@@ -92,8 +96,7 @@ pub struct LimitArgs {
 
 /// Opens the runs, and answers until the program is asked to end.
 pub fn run(args: &Args) -> Result<(), Failure> {
-    let runs = args.runs.iter().map(|run| Source::of(run));
-    let runs = runs.collect::<Result<Vec<_>, _>>()?;
+    let runs = sources(args)?;
     let settings = settings(args)?;
     let is_open = !settings.listen.ip().is_loopback() && settings.token.is_none();
     let backend = args.backend.clone();
@@ -111,6 +114,24 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     }
     tell!("listening on {}", server.url());
     Ok(server.run()?)
+}
+
+/// The runs to serve, with their adapters.
+fn sources(args: &Args) -> Result<Vec<Source>, Failure> {
+    let of = |texts: &[String]| {
+        let sources = texts.iter().map(|text| Source::of(text));
+        sources.collect::<Result<Vec<_>, _>>()
+    };
+    let (mut runs, adapters) = (of(&args.runs)?, of(&args.adapter)?);
+    match runs.as_mut_slice() {
+        [run] => run.adapters = adapters,
+        _ if adapters.is_empty() => {}
+        _ => {
+            let message = "--adapter is for the weights of one run: serve each run with adapters by itself";
+            return Err(Failure::Usage(message.into()));
+        }
+    }
+    Ok(runs)
 }
 
 fn opened(path: &Path, backend: Option<&str>) -> Result<Box<dyn Run>, String> {

@@ -10,7 +10,7 @@ use crate::io::pretrained::{
 use crate::io::tensors::to_tensors;
 use crate::io::weights::{ModelDescription, packed, shapes, swap_axes};
 use crate::language::{LanguageConfig, LanguageModel, LanguageNetwork};
-use crate::lora::{self, LoraConfig, each_of_base};
+use crate::lora::{self, LoraConfig, each_of_base, each_of_whole_base};
 use crate::reference::{Tensors, assert_close, assert_gradients, gradients, read, tokens};
 use crate::{AdapterDescription, Family, halved, weights};
 
@@ -67,6 +67,10 @@ fn in_peft(gradients: Tensors) -> Tensors {
     let theirs = |(name, data): (String, _)| {
         let name = name.replace(".weight.lora.a", ".lora_A.weight");
         let name = name.replace(".weight.lora.b", ".lora_B.weight");
+        if let Some(name) = name.strip_suffix(".weight.lora.magnitude") {
+            let name = format!("base_model.model.{name}.lora_magnitude_vector");
+            return Some((name, data));
+        }
         let is_adapter = name.contains(".lora_");
         is_adapter.then(|| (format!("base_model.model.{name}"), swap_axes(data)))
     };
@@ -114,6 +118,10 @@ fn what_is_in_few_bits_is_no_parameter() {
         seen
     };
     assert_eq!(hashed(&model).len(), all.len());
+    let mut in_full = Vec::new();
+    let see = |name: &str, bytes: &[u8]| in_full.push((name.to_owned(), bytes.to_vec()));
+    each_of_whole_base((&config(), &LLAMA), &model, &[], see);
+    assert!(in_full == hashed(&model.clone().materialize()));
     let (other, _) = base(Quantize::Q8, &device);
     assert_ne!(hashed(&model).pop(), hashed(&other).pop());
     let forked = model.clone().valid().train().fork(&device);
@@ -165,6 +173,30 @@ fn a_model_is_whole_again_with_its_adapters() {
     let file = lora::encode(&model, &description()).unwrap();
     let beside = lora::decode(base(Quantize::Nf4, &device).0, &file, &description()).unwrap();
     assert_eq!(logits(&beside, &device).into_data(), before);
+}
+
+/// With magnitudes too, a base in few bits is the same as one of the numbers that it stands for.
+#[test]
+fn magnitudes_beside_few_bits_are_those_beside_what_they_stand_for() {
+    let device = Device::flex().autodiff();
+    let mut description = description();
+    description.lora.dora = true;
+    let bytes = std::fs::read(data("dora-llama-tiny/adapters.safetensors")).unwrap();
+    let (packed, _) = base(Quantize::Nf4, &device);
+    let whole = packed.clone().materialize();
+    let beside = |base: LanguageModel| {
+        let model = lora::decode(base, &bytes, &description).unwrap();
+        let found = logits(&model, &device);
+        let all = found.clone().square().mean().backward();
+        let named = |name: &str| config().torch_name(name.to_owned());
+        let found_gradients = in_peft(gradients(&model, &all, named));
+        (found.into_data(), found_gradients, model)
+    };
+    let ((few, few_gradients, model), (full, full_gradients, _)) = (beside(packed), beside(whole));
+    assert_close(&few, &full, 1e-5, "logits");
+    assert_gradients(&few_gradients, &full_gradients, 1e-5);
+    let merged = logits(&model.materialize(), &device).into_data();
+    assert_close(&merged, &few, 1e-5, "merged");
 }
 
 #[test]

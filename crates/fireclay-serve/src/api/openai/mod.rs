@@ -21,7 +21,7 @@ use answer::Shape;
 use choices::Choices;
 use request::Request;
 
-/// The language models.
+/// The language models; of one with adapters also its parent, the model without them.
 pub async fn models(Extracted(state): Extracted<State>) -> Json<Value> {
     let models = state.registry.models();
     let writing = models
@@ -39,7 +39,12 @@ pub async fn model(Extracted(state): Extracted<State>, Path(name): Path<String>)
 }
 
 fn described(facts: &Facts) -> Value {
-    json!({ "id": facts.name, "object": "model", "created": facts.opened, "owned_by": "fireclay" })
+    let mut described =
+        json!({ "id": facts.name, "object": "model", "created": facts.opened, "owned_by": "fireclay" });
+    if let Some(parent) = &facts.parent {
+        described["parent"] = json!(parent);
+    }
+    described
 }
 
 /// Texts that go on from prompts.
