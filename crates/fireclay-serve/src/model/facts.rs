@@ -155,8 +155,13 @@ impl Facts {
             .to_owned(),
         };
         let beside = self.parent.as_ref();
-        let beside = beside.map_or_else(String::new, |parent| format!(", adapters beside {parent}"));
-        let notes: String = self.notes.iter().map(|note| format!("; note: {note}")).collect();
+        let beside =
+            beside.map_or_else(String::new, |parent| format!(", adapters beside {parent}"));
+        let notes: String = self
+            .notes
+            .iter()
+            .map(|note| format!("; note: {note}"))
+            .collect();
         format!(
             "{} ({}, run {}{beside}) answers {asks}{notes}",
             self.name, self.task, self.version

@@ -127,7 +127,8 @@ fn sources(args: &Args) -> Result<Vec<Source>, Failure> {
         [run] => run.adapters = adapters,
         _ if adapters.is_empty() => {}
         _ => {
-            let message = "--adapter is for the weights of one run: serve each run with adapters by itself";
+            let message =
+                "--adapter is for the weights of one run: serve each run with adapters by itself";
             return Err(Failure::Usage(message.into()));
         }
     }

@@ -5,9 +5,7 @@ use std::path::Path;
 
 use burn::module::Module;
 use fireclay_data::{Chat, Tokenizer};
-use fireclay_models::{
-    LanguageConfig, LanguageNetwork, LanguageShape, ModelDescription, Quantize,
-};
+use fireclay_models::{LanguageConfig, LanguageNetwork, LanguageShape, ModelDescription, Quantize};
 
 use super::super::prelude::*;
 use super::super::rounded::rounded;

@@ -39,8 +39,7 @@ pub async fn model(Extracted(state): Extracted<State>, Path(name): Path<String>)
 }
 
 fn described(facts: &Facts) -> Value {
-    let mut described =
-        json!({ "id": facts.name, "object": "model", "created": facts.opened, "owned_by": "fireclay" });
+    let mut described = json!({ "id": facts.name, "object": "model", "created": facts.opened, "owned_by": "fireclay" });
     if let Some(parent) = &facts.parent {
         described["parent"] = json!(parent);
     }
