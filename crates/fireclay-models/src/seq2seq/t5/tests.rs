@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::positions::Buckets;
 use super::*;
-use crate::check::{check_digits, check_model};
+use crate::check::check_model;
 use crate::family::{Architecture, Family, Pretrainable};
 use crate::fixtures::keys;
 use crate::io::hugging_face::HuggingFaceModel;
@@ -109,7 +109,7 @@ impl Case {
     }
 }
 
-/// The errors that `docs/pytorch.md` lists are printed with `--nocapture`.
+/// The largest errors are printed with `--nocapture`.
 #[test]
 fn memory_logits_and_loss_are_hugging_faces() {
     let device = Device::flex();
@@ -221,10 +221,8 @@ fn neither_later_tokens_nor_padding_change_anything() {
 #[test]
 fn every_t5_passes_the_check_of_all() {
     for case in Case::all() {
-        let errors = check_model(case.config.clone(), case.shape);
-        if case.name == "gated-untied" {
-            check_digits(errors);
-        }
+        println!("{}", case.name);
+        check_model(case.config.clone(), case.shape);
     }
 }
 
