@@ -1,5 +1,5 @@
 //! Against the models of published sizes whose logits `tests/data/timm/make.py` wrote with timm 1.0.31 and torchvision
-//! 0.30. Their weights are computed here as they were there.
+//! 0.29.2. Their weights are computed here as they were there.
 
 use std::fs;
 use std::path::{Path, PathBuf};
