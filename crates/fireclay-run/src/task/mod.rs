@@ -5,6 +5,7 @@
 mod constraint;
 mod labelled;
 mod network;
+mod next_token;
 
 mod causal_lm;
 mod classification;
