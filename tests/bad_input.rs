@@ -268,6 +268,17 @@ fn damaged_files_of_a_run_are_named() {
         ran.refused(ran.code, &[name]);
         fs::write(project.path(&format!("runs/iris/1/{name}")), good).unwrap();
     }
+    // What is kept to be looked at is not needed for an answer.
+    fs::remove_file(project.path("runs/iris/1/predictions.parquet")).unwrap();
+    project.ok("predict runs/iris/1 datasets/iris/data.csv -o p.csv");
+    project.ok("evaluate runs/iris/1");
+    project.refused("report runs/iris/1", 1, &["predictions.parquet", "is gone"]);
+    let config = project.path("runs/iris/1/config.toml");
+    fs::rename(&config, project.path("config.toml")).unwrap();
+    for verb in ["evaluate runs/iris/1", "report runs/iris/1"] {
+        project.refused(verb, 1, &["config.toml", "is gone", "run.lock"]);
+    }
+    fs::rename(project.path("config.toml"), &config).unwrap();
     fs::remove_file(project.path("runs/iris/1/model.safetensors")).unwrap();
     let ran = project.run("predict runs/iris/1 datasets/iris/data.csv -o p.csv");
     ran.refused(1, &["model.safetensors", "fireclay resume"]);

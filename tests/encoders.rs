@@ -151,11 +151,15 @@ fn a_classifier_starts_from_a_masked_language_model() {
     for (name, missing) in cases {
         let config = CLASSES.replace("NAME", name).replace("MISSING", missing);
         project.write(&format!("{name}.toml"), &config);
-        project.ok(&format!("train {name}.toml -q"));
+        let without = "--set model.allow_missing=[]";
+        let words = ["model.allow_missing = [", "classifier"];
+        project.refused(&format!("check {name}.toml {without}"), 2, &words);
+        project.ok(&format!("train {name}.toml -q --set data.max_length=6"));
         let config = project.json(&format!("runs/{name}/1/config.json"));
         let class = config["architectures"][0].as_str().unwrap();
         assert!(class.ends_with("ForSequenceClassification"), "{class}");
         project.ok(&format!("predict runs/{name}/1 pots.csv -o out.csv"));
+        exported_alike(&project, name);
         let all = "--embeddings -o vectors.jsonl";
         project.ok(&format!("predict runs/{name}/1 pots.csv {all}"));
         let found = vectors(&project, "vectors.jsonl");
@@ -169,6 +173,39 @@ fn a_classifier_starts_from_a_masked_language_model() {
         );
         project.ok(&format!("train {name}.toml -q --set train.max_steps=2"));
     }
+}
+
+/// What a run exports has the names of its classes and its length, and answers as the run does.
+fn exported_alike(project: &Project, name: &str) {
+    project.ok(&format!("export runs/{name}/1 --output out/{name}"));
+    let config = project.json(&format!("out/{name}/config.json"));
+    let tokenizer = project.json(&format!("out/{name}/tokenizer_config.json"));
+    assert_eq!(tokenizer["model_max_length"], 6, "{name}");
+    assert_eq!(config["problem_type"], "single_label_classification");
+    for (number, class) in config["id2label"].as_object().unwrap() {
+        let number: u64 = number.parse().unwrap();
+        assert_eq!(config["label2id"][class.as_str().unwrap()], number);
+    }
+    let own = project.read("out.csv");
+    let lines = (0..40).map(|row| json!({"text": sentence(row).0}).to_string() + "\n");
+    project.write("texts.jsonl", &lines.collect::<String>());
+    let ran = project.ok(&format!("predict out/{name} texts.jsonl -o theirs.csv"));
+    assert!(
+        ran.err.contains("6 tokens (model_max_length"),
+        "{}",
+        ran.err
+    );
+    let theirs = project.read("theirs.csv");
+    let (head, _) = own.split_once('\n').unwrap();
+    assert!(
+        theirs.starts_with(&head.replacen("id", "row", 1)),
+        "{theirs}"
+    );
+    let classes = |table: &str| -> Vec<String> {
+        let class = |line: &str| line.split(',').nth(1).unwrap().to_owned();
+        table.lines().take(41).map(class).collect()
+    };
+    assert_eq!(classes(&own), classes(&theirs), "{name}");
 }
 
 #[test]

@@ -155,6 +155,13 @@ fn a_reward_model_tells_how_good_answers_are() {
         .filter_map(|line| line.split(',').nth(1))
         .collect();
     assert_eq!(numbers[..4], ["pair", "1", "3", "4"], "{}", ran.out);
+    let piped = project.run_with("predict runs/run/1 - -o -", &project.read("mine.jsonl"));
+    let same = ran.out.replace("mine.jsonl", "standard input");
+    assert_eq!(piped.out, same, "{}", piped.err);
+    project.ok("export runs/run/1 --output out");
+    let class = &project.json("out/config.json")["architectures"][0];
+    assert_eq!(class, "LlamaForSequenceClassification");
+    project.refused("generate out --prompt a", 2, &["ForSequenceClassification"]);
     let sets = "--set task.type=reward --set task.token=<none>";
     project.refused(
         &format!("check run.toml {sets}"),

@@ -69,7 +69,7 @@ pub use self::image::{
     FoundImages, ImageBatch, ImageData, ImageDataConfig, ImageFormat, ImagePixels, ImagePreprocess,
     ImageSize, ImageSplit, Images, Interpolation, LabelLevel, Mix, NAMED_IMAGES, OnDamaged, Pixels,
     RandAugmentConfig, RandomCropConfig, RandomErasingConfig, RandomResizedCropConfig, ReadImages,
-    Statistic, StatisticWord, as_stored, decode, image_files,
+    Resize, Statistic, StatisticWord, as_stored, decode, image_files,
 };
 pub use self::labels::{Labels, TargetKind};
 pub use self::note::Note;

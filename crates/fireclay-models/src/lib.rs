@@ -81,6 +81,7 @@ pub use layers::activation::Activation;
 pub use layers::causal::{KeyValueCache, ReadText};
 pub use layers::draws::Draws;
 pub use layers::norm::NormKind;
+pub use limits::MOST_CONTEXT;
 pub use lora::{AdapterDescription, LoraConfig, LoraError};
 pub use seq2seq::*;
 pub use shape::{EncoderShape, ImageShape, LanguageShape, Shape, TabularShape, TranslationShape};

@@ -34,6 +34,14 @@ pub(crate) fn check_layers(layers: usize) -> Option<(String, String)> {
     check(layers <= MOST_LAYERS, "layers", text)
 }
 
+/// More tokens than any model reads at once: masks and positions alone would not fit into memory.
+pub const MOST_CONTEXT: usize = 1 << 22;
+
+pub(crate) fn check_context(context: usize) -> Option<(String, String)> {
+    let text = format!("must be at most {MOST_CONTEXT}, but is {context}");
+    check(context <= MOST_CONTEXT, "context_length", text)
+}
+
 /// Heads that divide the width; the problem is at `key`, which the file has.
 pub(crate) fn check_heads(heads: usize, width: usize, key: &str) -> Option<(String, String)> {
     let text = format!("{heads} heads do not divide the width {width}");

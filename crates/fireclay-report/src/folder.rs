@@ -200,9 +200,14 @@ pub(crate) fn find(path: &Path) -> Result<PathBuf, ReportError> {
         .max();
     match newest {
         Some(number) => Ok(path.join(number.to_string())),
+        None if path.join("run.lock").is_file() => {
+            Err(damaged(&path.join("config.toml"), NO_CONFIG))
+        }
         None => Err(ReportError::NotARun(path)),
     }
 }
+
+const NO_CONFIG: &str = "it is gone; put it back: run.lock has its text, under the key config";
 
 fn toml_file(path: &Path) -> Result<(String, Table), ReportError> {
     let text = text(path, LARGEST).map_err(|source| io("read", path, source))?;
@@ -295,6 +300,12 @@ fn verify(run: &Path, lock: &Table, table: &str, names: &[&str]) -> Result<(), R
             continue;
         };
         let path = run.join(name);
+        if !path.exists() {
+            return Err(damaged(
+                &path,
+                "it is gone; `fireclay resume` of the run makes it again",
+            ));
+        }
         let bytes = lookup(lock, "result_bytes").and_then(|known| known.get(*name)?.as_integer());
         let is_as_long = |bytes: i64| {
             let found = path.metadata();

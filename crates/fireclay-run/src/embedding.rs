@@ -16,6 +16,7 @@ use crate::predict::{Rows, predict_rows};
 use crate::run::{Answered, PredictJob, Predicted, Run, RunError};
 use crate::samples::upload_texts;
 use crate::task::TextInput;
+pub(crate) use folder::longest;
 
 /// Texts that go through the model at once.
 const TEXTS: usize = 32;

@@ -1,5 +1,8 @@
 //! The results of a finished run in a folder of their own, as other programs load them.
 
+mod score;
+mod told;
+
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -10,11 +13,12 @@ use fireclay_guard::read;
 use fireclay_train::files;
 use fireclay_train::run_folder::{FolderError, find, io, write_whole};
 use fireclay_train::strategy::At;
+use serde_json::{Map, Value};
 
 use crate::artifacts::{
     ADAPTER_CONFIG, ADAPTERS, FinishedError, RESULTS, TOKENIZER, TOKENIZER_CONFIG, to_json,
 };
-use crate::config::TaskConfig;
+use crate::config::{RunConfig, TaskConfig};
 use crate::lock::verified;
 use crate::prepared::{is_run, open};
 use crate::read::load_run;
@@ -67,7 +71,8 @@ impl Export<'_> {
     /// Writes the results of the run at `run`. If that fails, nothing is left of it.
     ///
     /// A run on text becomes a folder that Hugging Face's `transformers` loads if it has the
-    /// architecture, and adapters one for PEFT.
+    /// architecture, and adapters one for PEFT. Classes have their names there, and a reward model is one for
+    /// classification.
     ///
     /// # Errors
     ///
@@ -85,13 +90,14 @@ impl Export<'_> {
     }
 
     fn files_of_run(&self, run: &Path) -> Result<(Files, Vec<String>), ExportError> {
-        let (files, mut notes) = match self.at {
+        let ((files, said), mut notes) = match self.at {
             None => (self.files(run, run)?, Vec::new()),
             Some((at, device)) => {
                 let snapshot = Snapshot::take(run, at, device)?;
                 (self.files(snapshot.folder.path(), run)?, snapshot.notes)
             }
         };
+        notes.extend(said);
         notes.extend(self.rounded(run)?);
         Ok((files, notes))
     }
@@ -145,8 +151,8 @@ impl Export<'_> {
         Ok(files)
     }
 
-    /// The files of the folder `results`, of the run at `run`.
-    fn files(&self, results: &Path, run: &Path) -> Result<Files, ExportError> {
+    /// The files of the folder `results`, of the run at `run`, and what is to be said of them.
+    fn files(&self, results: &Path, run: &Path) -> Result<(Files, Option<String>), ExportError> {
         let results = verified(results, &[])?;
         if self.merge_on.is_some() && !results.join(ADAPTERS).exists() {
             return Err(ExportError::NoAdapters(run.display().to_string()));
@@ -164,8 +170,11 @@ impl Export<'_> {
         if let Some(device) = self.merge_on {
             files.extend(open(&results, device)?.merged()?);
         }
-        files.extend(description_of_tokenizer(&results)?);
-        Ok(files)
+        let config = load_run(&results)?.config;
+        files.extend(description_of_tokenizer(&results, &config)?);
+        told::tell(&mut files, &results, &config)?;
+        let said = score::put(&mut files, &results, &config)?;
+        Ok((files, said))
     }
 
     fn check_empty(&self) -> Result<(), ExportError> {
@@ -211,6 +220,16 @@ impl Export<'_> {
 /// Names of files, and what is in them.
 type Files = Vec<(&'static str, Vec<u8>)>;
 
+/// Changes the object of JSON in the file of this name, if there is one.
+fn edit(files: &mut Files, name: &str, change: impl FnOnce(&mut Map<String, Value>)) {
+    let file = files.iter_mut().find(|(known, _)| *known == name);
+    let Some((_, bytes)) = file else { return };
+    if let Ok(mut json) = serde_json::from_slice(bytes) {
+        change(&mut json);
+        *bytes = to_json(&json);
+    }
+}
+
 /// A new folder beside `output`, without what an export that was killed has left of it.
 fn aside(output: &Path) -> Result<PathBuf, FolderError> {
     let output = std::path::absolute(output).map_err(|source| io("find", output, source))?;
@@ -226,13 +245,16 @@ fn aside(output: &Path) -> Result<PathBuf, FolderError> {
 }
 
 /// What `transformers` need to know of the tokenizer of a run, unless it came with that.
-fn description_of_tokenizer(run: &Path) -> Result<Option<(&'static str, Vec<u8>)>, ExportError> {
+fn description_of_tokenizer(
+    run: &Path,
+    config: &RunConfig,
+) -> Result<Option<(&'static str, Vec<u8>)>, ExportError> {
     let path = run.join(TOKENIZER);
     if !path.exists() || run.join(TOKENIZER_CONFIG).exists() {
         return Ok(None);
     }
     let tokenizer = Tokenizer::load(&path).map_err(FinishedError::from)?;
-    let context = load_run(run)?.config.model.section().context;
+    let context = config.model.section().context;
     let context = Some(context).filter(|context| *context > 0);
     let json = tokenizer.description(context);
     Ok(Some((TOKENIZER_CONFIG, to_json(&json))))

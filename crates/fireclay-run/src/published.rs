@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use fireclay_models::pretrained::weights_file;
 use fireclay_models::{EncoderConfig, Family, LanguageConfig, TranslationConfig};
-use fireclay_train::run_folder;
+use fireclay_train::run_folder::{self, FolderError};
 use serde_json::{Value, json};
 
 use crate::artifacts::ADAPTERS;
@@ -20,13 +20,19 @@ use crate::run::{Base, RunError};
 ///
 /// # Errors
 ///
-/// If it is a folder of which a file has to be named, or one with adapters alone.
+/// If it is a folder of which a file has to be named, one with adapters alone, or a run without its configuration.
 pub(crate) fn is_at(path: &Path) -> Result<bool, RunError> {
     if path.is_file() {
         return Ok(true);
     }
-    if !path.is_dir() || run_folder::find(path).is_ok() || is_checkpoint(path) {
+    if !path.is_dir() || is_checkpoint(path) {
         return Ok(false);
+    }
+    match run_folder::find(path) {
+        Ok(_) => return Ok(false),
+        // Its weights would be taken for a model of others.
+        Err(error @ FolderError::NoConfig(_)) => return Err(error.into()),
+        Err(_) => {}
     }
     if weights_file(path).is_ok() {
         return Ok(true);

@@ -34,6 +34,9 @@ pub enum FolderError {
     /// The path names no run.
     #[error("{} is not a run folder: it has no config.toml", .0.display())]
     NotARun(PathBuf),
+    /// The configuration of a run is gone.
+    #[error("the config.toml of {} is gone; put it back: run.lock has its text, under the key config", .0.display())]
+    NoConfig(PathBuf),
     /// Nothing is at the path.
     #[error("{} does not exist", .0.display())]
     Missing(PathBuf),
@@ -223,6 +226,7 @@ pub fn find(path: &Path) -> Result<PathBuf, FolderError> {
     match newest(&path) {
         Some(run) => Ok(run),
         None if !path.exists() => Err(FolderError::Missing(path)),
+        None if path.join("run.lock").is_file() => Err(FolderError::NoConfig(path)),
         None => Err(FolderError::NotARun(path)),
     }
 }
@@ -308,6 +312,8 @@ mod tests {
         assert_eq!(find(&folder).expect("a run"), folder.join("10"));
         assert_eq!(newest(&folder.join("10")), None);
         assert!(matches!(find(root.path()), Err(FolderError::NotARun(_))));
+        fs::write(root.path().join("run.lock"), "").expect("a lock");
+        assert!(matches!(find(root.path()), Err(FolderError::NoConfig(_))));
         let missing = find(&root.path().join("nothing"));
         assert!(matches!(missing, Err(FolderError::Missing(_))));
     }

@@ -15,6 +15,7 @@ pub(crate) mod preference;
 mod read;
 mod sample;
 mod source;
+mod sources;
 mod template;
 #[cfg(test)]
 mod tests;

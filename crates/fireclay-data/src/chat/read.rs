@@ -7,9 +7,9 @@ use rayon::prelude::*;
 use super::config::ChatDataConfig;
 use super::lesson::{Lesson, Teacher};
 use super::message::Conversation;
+use super::sources::Sources;
 use super::template::{Chat, Rendering, environment};
 use super::turns::Turns;
-use super::words;
 use crate::error::{DataError, absolute};
 use crate::files::{Lines, expand};
 use crate::text::TokenType;
@@ -53,14 +53,11 @@ impl Reader<'_> {
 
     fn write(&self, files: &[PathBuf], path: &Path) -> Result<TokenFile, DataError> {
         let environment = environment(self.config.day());
-        let signed = words::signed(&self.chat.template);
-        let is_signed = signed.is_some();
-        let source = signed.unwrap_or_else(|| words::plain(&self.chat.template));
-        let rendering = Rendering::new(self.chat, &environment, &source);
+        let sources = Sources::signed(self.chat);
+        let rendering = Rendering::new(self.chat, &environment, &sources);
         let teacher = Teacher {
             turns: Turns {
                 rendering: rendering.map_err(DataError::Unusable)?,
-                is_signed,
                 train_on: self.config.train_on,
             },
             tokenizer: self.tokenizer,

@@ -10,6 +10,7 @@ use minijinja::{Environment, Error, ErrorKind, Template, Value as Cell, context}
 use serde_json::{Value, json};
 
 use super::message::all_for_template;
+use super::sources::{Source, Sources};
 use super::{bounds, words};
 use crate::tokenizer::Tokenizer;
 
@@ -22,10 +23,12 @@ const LONGEST: Duration = Duration::from_secs(3);
 
 const ENDLESS: &str = "the chat template of the model runs too long or writes too much";
 
-/// A template, and the names of the tokens that it may write.
+/// A template, that for conversations with tools, and the names of the tokens that it may write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chat {
     pub(super) template: String,
+    /// Another one for conversations with tools.
+    pub(super) for_tools: Option<String>,
     pub(super) begin: String,
     pub(super) end: String,
 }
@@ -54,7 +57,8 @@ impl Chat {
     }
 
     /// That of the files beside a tokenizer, by name ([`Tokenizer::companions`]):
-    /// `chat_template.jinja`, or else `chat_template` of `tokenizer_config.json`, as transformers looks for it. Tokens
+    /// `chat_template.jinja`, or else `chat_template` of `tokenizer_config.json`, as transformers looks for it; of several
+    /// with names that called `default`, and for conversations with tools `tool_use`. Tokens
     /// are called as in `tokenizer_config.json`, or else as in `special_tokens_map.json`, or else as in `own`.
     ///
     /// # Errors
@@ -73,24 +77,32 @@ impl Chat {
             json("tokenizer_config.json"),
             json("special_tokens_map.json"),
         );
-        let inner = config.get("chat_template").and_then(usual);
-        let Some(template) = read("chat_template.jinja").or(inner) else {
+        let inner = |name| named(config.get("chat_template")?, name);
+        let (template, for_tools) = match read("chat_template.jinja") {
+            Some(template) => (Some(template), None),
+            None => (inner("default"), inner("tool_use")),
+        };
+        let Some(template) = template else {
             return Ok(None);
         };
+        let for_tools = for_tools.filter(|other| *other != template);
         // A key that says `null` says that there is none.
         let token = |key: &str, own: Option<String>| {
             let said = config.get(key).or_else(|| map.get(key));
             said.map_or_else(|| own.unwrap_or_default(), token)
         };
+        // As Jinja has the ends of lines.
+        let lines = |template: String| template.replace("\r\n", "\n").replace('\r', "\n");
         let chat = Self {
-            // As Jinja has the ends of lines.
-            template: template.replace("\r\n", "\n").replace('\r', "\n"),
+            template: lines(template),
+            for_tools: for_tools.map(lines),
             begin: token("bos_token", own.begin),
             end: token("eos_token", own.end),
         };
-        bounds::check(&chat.template)?;
-        let plain = words::plain(&chat.template);
-        Rendering::new(&chat, &environment(None), &plain)?;
+        for template in std::iter::once(&chat.template).chain(&chat.for_tools) {
+            bounds::check(template)?;
+        }
+        Rendering::new(&chat, &environment(None), &Sources::plain(&chat))?;
         chat.try_out()?;
         Ok(Some(chat))
     }
@@ -122,7 +134,7 @@ impl Chat {
     }
 
     fn render(&self, messages: &Value) -> Result<String, String> {
-        let (environment, plain) = (environment(None), words::plain(&self.template));
+        let (environment, plain) = (environment(None), Sources::plain(self));
         let rendering = Rendering::new(self, &environment, &plain)?;
         // As in training: calls of tools as objects, thoughts under the names that templates read.
         let messages = all_for_template(&Cell::from(Serde(messages)))?;
@@ -131,30 +143,54 @@ impl Chat {
 
     /// Whether the text of a conversation may have the date in it.
     pub(super) fn asks_for_date(&self) -> bool {
-        self.template.contains("strftime_now")
+        let mut all = std::iter::once(&self.template).chain(&self.for_tools);
+        all.any(|template| template.contains("strftime_now"))
     }
 }
 
 /// A template that is ready to write any number of conversations.
 pub(super) struct Rendering<'a> {
     chat: &'a Chat,
-    template: Template<'a, 'a>,
+    usual: Ready<'a>,
+    for_tools: Option<Ready<'a>>,
 }
 
+/// A template that is ready, and whether it writes signs around what the assistant says.
+type Ready<'a> = (Template<'a, 'a>, bool);
+
 impl<'a> Rendering<'a> {
-    /// `source` is the template, in the form of [`words::plain`] or [`words::signed`].
+    /// `sources` are the templates of `chat`.
     ///
     /// # Errors
-    /// If it cannot be understood.
+    /// If one cannot be understood.
     pub fn new(
         chat: &'a Chat,
         environment: &'a Environment<'a>,
-        source: &'a str,
+        sources: &'a Sources,
     ) -> Result<Self, String> {
-        let template = environment.template_from_str(source).map_err(|error| {
-            format!("the chat template of the model cannot be understood: {error}")
-        })?;
-        Ok(Self { chat, template })
+        let ready = |source: &'a Source| {
+            let template = environment.template_from_str(&source.text);
+            let template = template.map_err(|error| {
+                format!("the chat template of the model cannot be understood: {error}")
+            })?;
+            Ok::<_, String>((template, source.is_signed))
+        };
+        Ok(Self {
+            chat,
+            usual: ready(&sources.usual)?,
+            for_tools: sources.for_tools.as_ref().map(ready).transpose()?,
+        })
+    }
+
+    /// The template of a conversation with these tools.
+    fn of(&self, tools: Option<&Cell>) -> &Ready<'a> {
+        let for_tools = self.for_tools.as_ref().filter(|_| tools.is_some());
+        for_tools.unwrap_or(&self.usual)
+    }
+
+    /// Whether a conversation with these tools is written with signs around what the assistant says.
+    pub fn is_signed(&self, tools: Option<&Cell>) -> bool {
+        self.of(tools).1
     }
 
     /// The name of the token that ends a text, empty where there is none.
@@ -172,6 +208,7 @@ impl<'a> Rendering<'a> {
         tools: Option<Cell>,
         prompt: bool,
     ) -> Result<String, String> {
+        let (template, _) = self.of(tools.as_ref());
         let context = context! {
             messages => messages,
             add_generation_prompt => prompt,
@@ -180,7 +217,7 @@ impl<'a> Rendering<'a> {
             bos_token => self.chat.begin.clone(),
             eos_token => self.chat.end.clone(),
         };
-        self.template.render(context).map_err(|error| {
+        template.render(context).map_err(|error| {
             if error.kind() == ErrorKind::OutOfFuel {
                 return ENDLESS.into();
             }
@@ -213,14 +250,13 @@ pub(super) fn environment<'a>(day: Option<NaiveDate>) -> Environment<'a> {
     environment
 }
 
-/// A template, or of several with names the one called `default`.
-fn usual(value: &Value) -> Option<String> {
+/// A template, or of several with names the one of this name.
+fn named(value: &Value, name: &str) -> Option<String> {
     match value {
         Value::String(template) => Some(template.clone()),
         Value::Array(named) => {
-            let is_default =
-                |entry: &&Value| entry.get("name").is_some_and(|name| name == "default");
-            let found = named.iter().find(is_default)?;
+            let is_meant = |entry: &&Value| entry.get("name").is_some_and(|found| found == name);
+            let found = named.iter().find(is_meant)?;
             Some(found.get("template")?.as_str()?.to_owned())
         }
         _ => None,
@@ -249,6 +285,7 @@ mod tests {
     fn chat(template: &str) -> Chat {
         Chat {
             template: template.to_owned(),
+            for_tools: None,
             begin: "<s>".into(),
             end: "</s>".into(),
         }
@@ -313,6 +350,20 @@ mod tests {
         let chat = Chat::of(std::slice::from_ref(&config), ChatMarks::default());
         let chat = chat.expect("a template").expect("a template");
         assert_eq!(chat.prompt(&json!([])).as_deref(), Ok("<s>"));
+        let several = json!({"chat_template": [
+            {"name": "default", "template": "plain"}, {"name": "tool_use", "template": "{{ tools[0].name }}"},
+        ]});
+        let several = [("tokenizer_config.json", several.to_string())];
+        let chat = Chat::of(&several, ChatMarks::default()).expect("templates");
+        let chat = chat.expect("templates");
+        let (environment, sources) = (environment(None), Sources::signed(&chat));
+        let rendering = Rendering::new(&chat, &environment, &sources).expect("templates");
+        let tools = Cell::from(Serde(json!([{"name": "clock"}])));
+        let written = |tools| rendering.write(Cell::from(Serde(json!([]))), tools, true);
+        assert_eq!(
+            [written(None), written(Some(tools))],
+            ["plain", "clock"].map(|text| Ok(text.to_owned()))
+        );
         let broken = ("chat_template.jinja", "{% if".to_owned());
         assert!(Chat::of(&[config, broken], ChatMarks::default()).is_err());
     }

@@ -7,6 +7,7 @@ use tempfile::TempDir;
 
 use super::config::{ChatDataConfig, ChatPacking, TooLong, TrainOn};
 use super::lesson::Teacher;
+use super::sources::Sources;
 use super::template::{Chat, Rendering, environment};
 use super::turns::Turns;
 use super::words;
@@ -47,17 +48,15 @@ fn taught(
 ) -> Result<(Vec<u32>, Vec<u8>), String> {
     let chat = Chat {
         template: template.to_owned(),
+        for_tools: None,
         begin: "<s>".into(),
         end: "</s>".into(),
     };
     let environment = environment(ChatDataConfig::new("").day());
-    let signed = words::signed(template);
-    let is_signed = signed.is_some();
-    let source = signed.unwrap_or_else(|| template.to_owned());
+    let sources = Sources::signed(&chat);
     let teacher = Teacher {
         turns: Turns {
-            rendering: Rendering::new(&chat, &environment, &source)?,
-            is_signed,
+            rendering: Rendering::new(&chat, &environment, &sources)?,
             train_on,
         },
         tokenizer,

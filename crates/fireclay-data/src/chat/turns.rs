@@ -33,8 +33,6 @@ pub(super) struct Turn {
 /// A template that tells turns apart.
 pub(super) struct Turns<'a> {
     pub rendering: Rendering<'a>,
-    /// Whether the template writes [`SIGNS`] around what the assistant says.
-    pub is_signed: bool,
     pub train_on: TrainOn,
 }
 
@@ -44,7 +42,7 @@ impl Turns<'_> {
     /// # Errors
     /// If the template objects or does not tell the turns apart that train.
     pub fn of(&self, conversation: &Conversation) -> Result<Rendered, String> {
-        let mut rendered = match self.is_signed {
+        let mut rendered = match self.rendering.is_signed(conversation.tools.as_ref()) {
             true => self.signed(conversation)?,
             false => self.compared(conversation)?,
         };
@@ -205,22 +203,20 @@ const NESTED: &str =
 
 #[cfg(test)]
 mod tests {
+    use super::super::sources::Sources;
     use super::super::template::{Chat, environment};
-    use super::super::words;
     use super::*;
 
     fn turns(template: &str, train_on: TrainOn, line: &str) -> Result<Vec<(String, bool)>, String> {
         let chat = Chat {
             template: template.to_owned(),
+            for_tools: None,
             begin: "<s>".into(),
             end: "</s>".into(),
         };
-        let (environment, signed) = (environment(None), words::signed(template));
-        let is_signed = signed.is_some();
-        let source = signed.unwrap_or_else(|| words::plain(template));
+        let (environment, sources) = (environment(None), Sources::signed(&chat));
         let turns = Turns {
-            rendering: Rendering::new(&chat, &environment, &source).expect("a template"),
-            is_signed,
+            rendering: Rendering::new(&chat, &environment, &sources).expect("a template"),
             train_on,
         };
         let conversation = Conversation::read(line, None).expect("a conversation");

@@ -28,7 +28,7 @@ pub use self::augment::{
 pub use self::batch::{ImageBatch, ImagePixels, ReadImages};
 pub use self::config::{
     Background, CacheKind, ImageDataConfig, ImageSize, Interpolation, LabelLevel, OnDamaged,
-    Statistic, StatisticWord,
+    Resize, Statistic, StatisticWord,
 };
 pub use self::dataset::ImageData;
 pub use self::decode::{Decoding, decode};

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::config::{Background, CROP_RATIOS, ImageDataConfig, Interpolation};
+use super::config::{Background, CROP_RATIOS, ImageDataConfig, Interpolation, Resize};
 use super::decode::Decoding;
 use super::pixels::Channels;
 use crate::error::DataError;
@@ -23,6 +23,8 @@ pub struct ImagePreprocess {
     /// The share of each side that is kept when evaluating.
     pub(crate) crop_ratio: f64,
     pub(crate) interpolation: Interpolation,
+    #[serde(default, skip_serializing_if = "Resize::is_cover")]
+    pub(crate) resize: Resize,
     /// Subtracted from the values of each channel, which range from 0 to 1.
     pub(crate) mean: Vec<f64>,
     /// What the values of each channel are then divided by.
@@ -67,6 +69,7 @@ impl ImagePreprocess {
             channels,
             crop_ratio: 1.0,
             interpolation: Interpolation::default(),
+            resize: Resize::default(),
             mean: vec![0.0; channels.count()],
             std: vec![1.0; channels.count()],
             max_pixels: 100_000_000,
@@ -81,6 +84,7 @@ impl ImagePreprocess {
         Self {
             crop_ratio: config.crop_ratio,
             interpolation: config.interpolation,
+            resize: config.resize,
             max_pixels: config.max_pixels,
             exif_orientation: config.exif_orientation,
             background: config.background,

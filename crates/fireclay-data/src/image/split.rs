@@ -312,13 +312,18 @@ impl ImageSplit {
             width,
             crop_ratio,
             interpolation,
+            resize,
             ..
         } = &*self.preprocess;
         let decoding = self.preprocess.decoding();
+        // Caches of before there was a choice stay what they are.
+        let squashed = if resize.is_cover() { "" } else { " squashed" };
         match self.stage {
             Stage::Decoded => format!("{decoding:?}"),
             stage => {
-                format!("{decoding:?} {stage:?} {height} {width} {crop_ratio} {interpolation:?}")
+                format!(
+                    "{decoding:?} {stage:?} {height} {width} {crop_ratio} {interpolation:?}{squashed}"
+                )
             }
         }
     }

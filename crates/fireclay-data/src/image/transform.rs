@@ -10,7 +10,7 @@ use fast_image_resize::pixels::{U8, U8x3};
 use fast_image_resize::{FilterType, ImageView, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 
 use super::augment::Region;
-use super::config::Interpolation;
+use super::config::{Interpolation, Resize};
 use super::pixels::Pixels;
 use super::preprocess::ImagePreprocess;
 
@@ -20,7 +20,7 @@ thread_local! {
 }
 
 /// The part of an image that evaluation looks at, at the size that the model sees: the image is
-/// resized so that it covers `size / crop_ratio`, and the middle is cut out.
+/// resized so that it covers `size / crop_ratio`, or is squashed to that, and the middle is cut out.
 pub(crate) fn evaluation(pixels: Pixels, preprocess: &ImagePreprocess) -> Pixels {
     let (width, height) = (preprocess.width, preprocess.height);
     if (pixels.width, pixels.height) == (width, height) && preprocess.crop_ratio == 1.0 {
@@ -39,7 +39,7 @@ pub(crate) fn evaluation(pixels: Pixels, preprocess: &ImagePreprocess) -> Pixels
     resize(&pixels, Part::Seen(part), (width, height), interpolation)
 }
 
-/// The whole image, resized so that it just covers `size / crop_ratio`.
+/// The whole image, resized so that it just covers `size / crop_ratio`, or squashed to that.
 ///
 /// # Errors
 /// If so narrow an image would become larger than any image may be.
@@ -96,11 +96,14 @@ pub(crate) fn normalise(pixels: &Pixels, preprocess: &ImagePreprocess, image: &m
 }
 
 /// Width and height of the image resized, keeping its shape, so that it just covers
-/// `size / crop_ratio`. For a square this is torchvision's `Resize`.
+/// `size / crop_ratio`, or squashed to that. For a square the first is torchvision's `Resize` of a number, the second
+/// that of two.
 fn covering(pixels: &Pixels, preprocess: &ImagePreprocess) -> (usize, usize) {
     let whole = |side: usize| (side as f64 / preprocess.crop_ratio) as usize;
     let (wide, high) = (whole(preprocess.width), whole(preprocess.height));
-    if wide * pixels.height >= high * pixels.width {
+    if preprocess.resize == Resize::Squash {
+        (wide, high)
+    } else if wide * pixels.height >= high * pixels.width {
         (wide, wide * pixels.height / pixels.width)
     } else {
         (high * pixels.width / pixels.height, high)
@@ -252,6 +255,25 @@ mod tests {
             // By way of the whole resized image it is the same.
             let covering = cover(source, &preprocess).unwrap();
             assert_close(&evaluation(covering, &preprocess), &found, 1, "covering");
+        }
+    }
+
+    #[test]
+    fn a_squashed_image_is_that_of_the_classes_of_transformers() {
+        let reference: serde_json::Value =
+            serde_json::from_str(include_str!("../../tests/reference/squashed.json")).unwrap();
+        for case in reference["cases"].as_array().unwrap() {
+            let number = |key: &str| case[key].as_u64().unwrap() as usize;
+            let mut preprocess = preprocess(number("seen"), number("seen"));
+            preprocess.crop_ratio = number("seen") as f64 / number("resized") as f64;
+            preprocess.interpolation = serde_json::from_value(case["mode"].clone()).unwrap();
+            preprocess.resize = serde_json::from_value(case["resize"].clone()).unwrap();
+            let source = image(&reference["image"]);
+            let found = evaluation(source.clone(), &preprocess);
+            let what = case["class"].to_string();
+            assert_close(&found, &image(&case["result"]), 1, &what);
+            let covering = cover(source, &preprocess).unwrap();
+            assert_close(&evaluation(covering, &preprocess), &found, 1, &what);
         }
     }
 

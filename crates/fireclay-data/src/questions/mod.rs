@@ -3,6 +3,7 @@
 mod forms;
 mod read;
 mod row;
+mod rows;
 #[cfg(test)]
 mod tests;
 mod wiki_how;
@@ -12,7 +13,7 @@ use std::path::PathBuf;
 use crate::words::words;
 
 words! {
-    /// How the questions of a file are written, a JSON object on each line.
+    /// How the questions of a file are written, a JSON object on each line or a row of Parquet.
     pub enum QuestionFormat {
         /// `context` or `question` with `choices` and `answer`; or `prompt` with `answers`, which a model writes.
         Plain = "plain",
@@ -61,7 +62,7 @@ pub struct Questions {
 /// A question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
-    /// Its line in the file, from 1.
+    /// Its line or row in the file, from 1.
     pub line: u64,
     /// What it is about; its examples are about the same.
     pub subject: Option<String>,

@@ -5,28 +5,25 @@ use std::mem::discriminant;
 use serde_json::Value;
 
 use super::row::Row;
+use super::rows::Rows;
 use super::{Asked, Question, QuestionFormat, Questions};
 use crate::error::{DataError, absolute};
-use crate::files::{Lines, one_file};
+use crate::files::one_file;
 
 /// The text of all questions, in bytes.
 const MOST_BYTES: usize = 1 << 30;
 
 impl Questions {
-    /// Reads a file, which may be packed by gzip or zstd.
+    /// Reads a file of lines of JSON, which may be packed by gzip or zstd, or one of Parquet.
     ///
     /// # Errors
     /// [`DataError::Json`] with the line of what is wrong, [`DataError::Empty`], or that the file cannot be read.
     pub fn load(path: &str, format: QuestionFormat) -> Result<Self, DataError> {
         let file = one_file(path)?;
-        let mut lines = Lines::open(&file)?;
+        let mut rows = Rows::open(&file)?;
         let mut questions: Vec<Question> = Vec::new();
         let mut bytes = 0;
-        while let Some(text) = lines.next_line()? {
-            if text.trim().is_empty() {
-                continue;
-            }
-            let line = lines.read;
+        while let Some((line, text)) = rows.next()? {
             bytes += text.len();
             let read = read(&text, line, format).and_then(|question| {
                 fits(&question, questions.first())?;
@@ -45,7 +42,7 @@ impl Questions {
             })?);
         }
         match questions.is_empty() {
-            true => Err(lines.empty()),
+            true => Err(DataError::empty(&file)),
             false => Ok(Self {
                 path: file,
                 format,

@@ -1,7 +1,12 @@
+use std::sync::Arc;
+
+use arrow::json::ReaderBuilder;
+use arrow::json::reader::infer_json_schema;
 use serde_json::{Value, json};
 
 use super::row::Row;
 use super::*;
+use crate::testing::Folder;
 
 fn made(format: QuestionFormat, row: &Value) -> Result<Asked, String> {
     let made = format.made(&Row(row.as_object().expect("an object")));
@@ -136,4 +141,25 @@ fn what_is_wrong_with_a_file_is_said_with_its_line() {
     }
     let error = load("\n \n").expect_err("empty").to_string();
     assert!(error.contains("is empty"), "{error}");
+}
+
+#[test]
+fn rows_of_parquet_are_those_of_json_lines() {
+    let rows = [
+        r#"{"prompt": "What is fired?", "answers": ["clay", "a pot"], "id": 1}"#,
+        r#"{"prompt": "And glazed?", "answers": ["a bowl"]}"#,
+    ];
+    let text = rows.join("\n");
+    let (schema, _) = infer_json_schema(text.as_bytes(), None).unwrap();
+    let reader = ReaderBuilder::new(Arc::new(schema)).build(text.as_bytes());
+    let batches = reader.unwrap().collect::<Result<Vec<_>, _>>().unwrap();
+    let bytes = crate::table::parquet_bytes(&batches).unwrap();
+    let folder = Folder::new(&[("a.jsonl", text.as_bytes()), ("a.parquet", &bytes)]);
+    let load = |name| Questions::load(&folder.path(name), QuestionFormat::Plain);
+    let [lines, table] = ["a.jsonl", "a.parquet"].map(|name| load(name).unwrap().questions);
+    assert_eq!(lines.len(), 2);
+    assert_eq!(lines, table);
+    let error = Questions::load(&folder.path("a.parquet"), QuestionFormat::Piqa);
+    let error = error.expect_err("no goal").to_string();
+    assert!(error.contains("a.parquet:1: "), "{error}");
 }

@@ -297,13 +297,22 @@ impl DecodeStream {
         }
     }
 
+    /// What is left at the end: bytes that begin a character and are none, each a replacement character or together one,
+    /// as the decoder has them.
+    ///
+    /// # Errors
+    /// [`DataError::Tokenizer`] if the tokens cannot be decoded.
+    pub fn rest(&self) -> Result<String, DataError> {
+        let all = self.tokenizer.decode(&self.tokens)?;
+        let given = self.prefix.chars().count();
+        Ok(all.chars().skip(given).collect())
+    }
+
     /// The text after what was given, where the decoder takes some of that back. Tokens that stand for bytes and come
     /// one after another are a text together, or none of them is: then each is a replacement character, those too that
     /// were a text before the last ones came.
     fn begin_anew(&mut self, token: u32) -> Result<Option<String>, DataError> {
-        let all = self.tokenizer.decode(&self.tokens)?;
-        let given = self.prefix.chars().count();
-        let rest: String = all.chars().skip(given).collect();
+        let rest = self.rest()?;
         self.tokens = vec![token];
         self.prefix = self.tokenizer.decode(&self.tokens)?;
         self.prefix_tokens = 1;

@@ -59,6 +59,27 @@ fn a_text_after_another_is_decoded_as_if_they_were_one() {
     }
 }
 
+#[test]
+fn bytes_at_the_end_that_are_no_character_are_not_lost() {
+    let none = std::iter::empty();
+    let config = TokenizerConfig::default();
+    let tokenizer = Tokenizer::train(TokenizerKind::Byte, &config, none).unwrap();
+    let tokens = tokenizer.encode("a mäuse\u{20ac}").unwrap();
+    for end in 1..=tokens.len() {
+        let mut stream = tokenizer.stream();
+        let pieces = tokens[..end].iter();
+        let pieces = pieces.map(|token| stream.push(*token).unwrap());
+        let text: String = pieces.flatten().collect();
+        let rest = stream.rest().unwrap();
+        assert_eq!(text + &rest, tokenizer.decode(&tokens[..end]).unwrap());
+        assert!(rest.is_empty() || rest.ends_with('\u{fffd}'), "{rest:?}");
+    }
+    let mut stream = tokenizer.stream_after(&tokens[..2]).unwrap();
+    assert_eq!(stream.push(tokens[2]).unwrap().as_deref(), Some("m"));
+    assert_eq!(stream.push(tokens[3]).unwrap(), None);
+    assert_eq!(stream.rest().unwrap(), "\u{fffd}");
+}
+
 /// A million tokens of nothing, or of characters that a decoder waits after, take no longer than a few.
 #[test]
 fn a_text_after_a_very_long_one_of_nothing_to_decode_begins_at_once() {

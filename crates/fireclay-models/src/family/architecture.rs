@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::family::Rows;
 use crate::hugging_face::{self, HuggingFaceClass, HuggingFaceError, is_of_timm};
 use crate::layers::weight::Weight;
+use crate::limits::check_context;
 use crate::shape::Shape;
 
 /// An architecture: the configuration that builds its module.
@@ -140,6 +141,7 @@ pub(crate) trait Layered: Architecture {
 pub(crate) fn impossible<A: Architecture>(config: &A, shape: &A::Shape) -> Vec<(String, String)> {
     let mut problems = config.validate();
     problems.extend(shape.validate());
+    problems.extend(check_context(config.context_length()));
     match problems.is_empty() {
         true => config.validate_for(shape),
         false => problems,

@@ -8,6 +8,7 @@
 mod error;
 mod format;
 mod names;
+mod score;
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -31,6 +32,7 @@ use format::{data, view};
 #[cfg(test)]
 pub(crate) use names::plain_names;
 pub(crate) use names::{Name, names, swap_axes};
+pub use score::with_score;
 
 /// The key of the description in the file's metadata.
 pub const METADATA_KEY: &str = "fireclay.model";

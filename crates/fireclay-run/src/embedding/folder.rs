@@ -153,16 +153,27 @@ fn read_lengths(embedding: &mut Embedding, folder: &Path) -> Result<(), String> 
             _ => {}
         }
     }
-    let tokenizer = object(&folder.join("tokenizer_config.json"))?.unwrap_or_default();
-    let said = [
-        reading.get("max_seq_length"),
-        tokenizer.get("model_max_length"),
-    ];
-    // Some say a number that stands for no limit, too large for a whole one.
-    let said = said.into_iter().flatten().find_map(Value::as_u64);
-    let said = said.and_then(|most| usize::try_from(most).ok());
+    let said = match count(reading.get("max_seq_length")) {
+        None => longest(folder)?,
+        said => said,
+    };
     embedding.most = embedding.most.min(said.unwrap_or(usize::MAX));
     Ok(())
+}
+
+/// The tokens of a text that `transformers` give the model in a folder at most, by its tokenizer's description.
+///
+/// # Errors
+///
+/// If the description cannot be read.
+pub(crate) fn longest(folder: &Path) -> Result<Option<usize>, String> {
+    let tokenizer = object(&folder.join("tokenizer_config.json"))?.unwrap_or_default();
+    Ok(count(tokenizer.get("model_max_length")))
+}
+
+/// A length. Some say a number that stands for no limit, too large for a whole one.
+fn count(value: Option<&Value>) -> Option<usize> {
+    usize::try_from(value?.as_u64()?).ok()
 }
 
 /// Refuses other vectors than the last hidden states of texts.

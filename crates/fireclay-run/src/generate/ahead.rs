@@ -14,6 +14,19 @@ use super::{Ended, GenerateError, Limits, Sampling, Writer};
 use crate::samples::tokens;
 
 impl<'a> Writer<'a> {
+    /// Refuses a model to propose tokens that has other ones.
+    ///
+    /// # Errors
+    ///
+    /// The first token that differs.
+    pub fn check_scout(&self, scout: &Self) -> Result<(), GenerateError> {
+        let different = self.tokenizer.first_difference(scout.tokenizer);
+        match different {
+            Some((token, own, other)) => Err(GenerateError::OtherTokens { token, own, other }),
+            None => Ok(()),
+        }
+    }
+
     /// A text that goes on from the tokens of a prompt, of which `scout` proposes so many tokens at a time.
     ///
     /// # Errors
@@ -26,10 +39,7 @@ impl<'a> Writer<'a> {
         prompt: Vec<u32>,
         (sampling, limits): (Sampling, Limits),
     ) -> Result<Proposed<'a>, GenerateError> {
-        let different = self.tokenizer.first_difference(scout.tokenizer);
-        if let Some((token, own, other)) = different {
-            return Err(GenerateError::OtherTokens { token, own, other });
-        }
+        self.check_scout(&scout)?;
         let draft = Draft::new(&self, prompt, sampling, limits)?;
         let known = self
             .model

@@ -57,7 +57,10 @@ impl Draft {
 
     /// The end, if no token was asked for at all.
     pub fn over(&mut self) -> Option<Step> {
-        (self.left == 0).then(|| self.end(String::new(), Ended::Length))
+        (self.left == 0).then(|| Step {
+            text: self.held.rest(),
+            ended: Some(Ended::Length),
+        })
     }
 
     /// Writes a token, given the logits of it, or finds that the text is at its end.
@@ -89,7 +92,8 @@ impl Draft {
     pub fn take(&mut self, token: u32) -> Result<Step, GenerateError> {
         self.left -= 1;
         if let Some((_, ended)) = self.ends.iter().find(|(end, _)| *end == token) {
-            return Ok(self.end(String::new(), *ended));
+            let ended = *ended;
+            return self.end(String::new(), ended);
         }
         self.tokens.push(token);
         self.seen.insert(token);
@@ -100,16 +104,16 @@ impl Draft {
                 text,
                 ended: Some(Ended::Stop),
             },
-            (false, 0) => self.end(text, Ended::Length),
+            (false, 0) => self.end(text, Ended::Length)?,
             (false, _) => Step { text, ended: None },
         })
     }
 
-    /// The end of the text, after the last piece with what was held back.
-    fn end(&mut self, last: String, ended: Ended) -> Step {
-        Step {
-            text: last + &self.held.rest(),
+    /// The end of the text, after the last piece with what was held back, and with bytes that are no whole character.
+    fn end(&mut self, last: String, ended: Ended) -> Result<Step, GenerateError> {
+        Ok(Step {
+            text: last + &self.held.rest() + &self.decoder.rest()?,
             ended: Some(ended),
-        }
+        })
     }
 }

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use toml::{Table, Value};
 
 use super::{BYTES, CONFIG, ENDED_SHA256, NAME, RESULTS_SHA256, SEGMENTS, hex, read};
-use crate::artifacts::{ADAPTERS, FinishedError, MODEL, Open};
+use crate::artifacts::{ADAPTERS, FinishedError, KEPT, MODEL, Open};
 
 /// The folder of a run that has ended, with weights and the files of these names, as the run wrote them.
 pub(crate) fn verified(run: &Path, names: &[&'static str]) -> Result<PathBuf, FinishedError> {
@@ -36,9 +36,15 @@ pub(crate) fn verified(run: &Path, names: &[&'static str]) -> Result<PathBuf, Fi
     }
 }
 
-/// The first file that is not what it was.
+/// The first file that is not what it was. Those that are kept to be looked at may be gone: no answer depends on them,
+/// and what does asks for them.
 fn first_other(run: &Path, lock: &Table, known: &Table) -> Result<Option<PathBuf>, FinishedError> {
     for (name, hash) in known {
+        match run.join(name).exists() {
+            true => {}
+            false if KEPT.contains(&name.as_str()) => continue,
+            false => return Err(not_there(run, name)),
+        }
         if !is_as_written(run, lock, (name, hash))? {
             return Ok(Some(run.join(name)));
         }

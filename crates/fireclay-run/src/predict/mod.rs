@@ -17,6 +17,7 @@ pub use raw::{Raw, Replies};
 pub use rows::answer_columns;
 pub(crate) use rows::{Rows, predict_rows};
 pub use split::predict_split;
+pub(crate) use split::write_split;
 
 use std::path::{Path, PathBuf};
 

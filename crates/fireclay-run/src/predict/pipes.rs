@@ -77,6 +77,14 @@ impl InputTable {
         &self.path
     }
 
+    /// What the user calls it.
+    pub(crate) fn name(&self) -> &str {
+        match &self.piped {
+            Some((name, _)) => name,
+            None => &self.path,
+        }
+    }
+
     /// An error with the name that the user knows, and advice that fits a finished run.
     pub(crate) fn named(&self, error: RunError) -> RunError {
         match (&self.piped, error) {

@@ -14,7 +14,7 @@ use fireclay_data::{
 use super::pipes::{InputTable, is_stream};
 use super::skip::{Skipped, is_one_line, others, refused};
 use super::{format_of, whole};
-use crate::answer::{Answers, distinct, probability_column};
+use crate::answer::{Answers, distinct};
 use crate::postprocess::note_of_outside;
 use crate::run::{Answered, OnError, PredictJob, Predicted, Run, RunError};
 use fireclay_train::cluster::{Shared, company};
@@ -90,6 +90,7 @@ fn output<'a>(job: &PredictJob<'a>) -> Result<&'a Path, RunError> {
 }
 
 /// What was written.
+#[derive(Default)]
 struct Written {
     count: u64,
     /// Predictions that are not in their own set.
@@ -145,24 +146,14 @@ impl<'a, 'r> Writing<'a, 'r> {
         rows: Rows<'r>,
         source: &'a InputTable,
     ) -> Self {
-        let own = rows.id.unwrap_or("row");
-        let name = distinct(own.to_owned(), |name| {
-            answer_names(run).any(|taken| taken == name)
-        });
-        let renamed = format!("column {own:?} is written as {name:?}: the answers have that name");
-        let written = Written {
-            count: 0,
-            outside: 0,
-            cut: 0,
-            notes: Vec::from_iter((name != own).then_some(renamed)),
-        };
+        let name = rows.id.unwrap_or("row").to_owned();
         Self {
             run,
             job,
             rows,
             source,
             name,
-            written,
+            written: Written::default(),
             skipped: Skipped::default(),
             batches: 0,
             shared: Shared::default(),
@@ -256,10 +247,14 @@ impl<'a, 'r> Writing<'a, 'r> {
         while let Some((names, answered)) = self.waiting.next() {
             let meaning = self.run.meaning();
             self.written.outside += meaning.map_or(0, |it| it.outside(&answered.answers));
-            self.written.count += names.len() as u64;
             self.written.cut += answered.cut as u64;
+            let answers = answer_columns(self.run, answered.answers);
+            if self.written.count == 0 {
+                self.written.notes.extend(renamed(&self.name, &answers));
+            }
+            self.written.count += names.len() as u64;
             let name = (self.name.clone(), names);
-            writer.write(&columns(name, answer_columns(self.run, answered.answers)))?;
+            writer.write(&columns(name, answers))?;
         }
         Ok(())
     }
@@ -303,29 +298,29 @@ fn classes(run: &dyn Run) -> &[String] {
     run.meaning().map_or(&[][..], |meaning| meaning.classes())
 }
 
-/// The columns of the answers.
-fn answer_names(run: &dyn Run) -> impl Iterator<Item = String> {
-    let by_class = classes(run).iter().map(|class| probability_column(class));
-    let bounds = run.meaning().map_or_else(Vec::new, |meaning| {
-        meaning.bounds(&meaning.answers(Vec::new()))
-    });
-    let bounds = bounds.into_iter().map(|(name, _)| name);
-    std::iter::once("prediction".to_owned())
-        .chain(by_class)
-        .chain(bounds)
-}
-
 /// The columns of answers, after the one that names each row.
 pub(super) fn columns(
     (name, names): (String, ArrayRef),
     answers: Vec<(String, ArrayRef)>,
 ) -> RecordBatch {
-    let name = distinct(name, |name| answers.iter().any(|(taken, _)| taken == name));
+    let name = apart(name, &answers);
     // A later batch may lack an id, and all have one schema.
     let mut columns = vec![(name, names, true)];
     let answers = answers.into_iter();
     columns.extend(answers.map(|(name, column)| (name, column, false)));
     RecordBatch::try_from_iter_with_nullable(columns).expect("columns of one length")
+}
+
+/// A name for the column that names rows, which no column of the answers has.
+fn apart(own: String, answers: &[(String, ArrayRef)]) -> String {
+    distinct(own, |name| answers.iter().any(|(taken, _)| taken == name))
+}
+
+/// What is to be said where that is another name than its own.
+fn renamed(own: &str, answers: &[(String, ArrayRef)]) -> Option<String> {
+    let name = apart(own.to_owned(), answers);
+    (name != own)
+        .then(|| format!("column {own:?} is written as {name:?}: the answers have that name"))
 }
 
 /// The columns of answers for rows, as `predict` writes them: `embedding_<k>` for vectors, and else `prediction` (labels that apply are joined by the

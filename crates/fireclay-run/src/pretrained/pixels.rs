@@ -26,7 +26,14 @@ type Reading = fn(&Map<String, Value>) -> Result<Option<Pixels>, String>;
 const LARGEST: u64 = 16 << 20;
 
 /// The keys of `[data]` that the file gives.
-const KEYS: [&str; 5] = ["image_size", "mean", "std", "interpolation", "crop_ratio"];
+const KEYS: [&str; 6] = [
+    "image_size",
+    "mean",
+    "std",
+    "interpolation",
+    "crop_ratio",
+    "resize",
+];
 
 /// Gives the keys of `[data]` that are not written the values of such a file, if the data is images and there is one.
 /// Returns what the user should know.
@@ -166,7 +173,22 @@ fn interpolation(json: &Map<String, Value>) -> Result<Option<(String, Value)>, S
     Ok(Some(("interpolation".into(), json!(name))))
 }
 
-/// The size of what the model sees, and the share of each side that is kept.
+/// Classes for which a size that is one number is that of the shorter side; for others it is that of both sides.
+const BY_THE_SHORTER_SIDE: [&str; 3] = ["Bit", "CLIP", "ConvNext"];
+
+/// Whether an image is squashed to its size: where that has a height and a width, the classes of `transformers` do so,
+/// whether or not the middle is cut out then.
+fn squashes(json: &Map<String, Value>, size: &Value) -> bool {
+    let named = ["image_processor_type", "feature_extractor_type"];
+    let class = named.iter().find_map(|key| json.get(*key)?.as_str());
+    let is_one = |class: &str| BY_THE_SHORTER_SIDE.iter().any(|of| class.starts_with(of));
+    match size {
+        Value::Object(sides) => !sides.contains_key("shortest_edge"),
+        _ => !class.is_some_and(is_one) && !json.contains_key("crop_pct"),
+    }
+}
+
+/// The size of what the model sees, the share of each side that is kept, and what becomes of the shape.
 fn size(json: &Map<String, Value>) -> Result<Vec<(String, Value)>, String> {
     let Some(size) = json.get("size").filter(|size| !size.is_null()) else {
         return Ok(Vec::new());
@@ -176,11 +198,13 @@ fn size(json: &Map<String, Value>) -> Result<Vec<(String, Value)>, String> {
     let crops = json.get("do_center_crop").and_then(Value::as_bool) == Some(true);
     let crop = json.get("crop_size").filter(|_| crops).and_then(Sides::of);
     let share = json.get("crop_pct").and_then(Value::as_f64);
-    let (seen, share) = match (crop, share) {
-        (Some(seen), _) => (seen, seen.0[0] as f64 / resized.0[0] as f64),
-        // The class of ConvNeXt crops below this size.
-        (None, Some(share)) if resized.0[0] < 384 => (resized, share),
-        _ => (resized, 1.0),
+    let squashes = squashes(json, size);
+    let (seen, share, squashes) = match (crop, share) {
+        (Some(seen), _) => (seen, seen.0[0] as f64 / resized.0[0] as f64, squashes),
+        // The class of ConvNeXt crops below this size, and squashes from it on.
+        (None, Some(share)) if resized.0[0] < 384 => (resized, share, squashes),
+        (None, Some(_)) => (resized, 1.0, true),
+        (None, None) => (resized, 1.0, squashes),
     };
     cropped(seen, share)
 }
@@ -193,10 +217,14 @@ fn cropped(seen: Sides, share: f64) -> Result<Vec<(String, Value)>, String> {
         false => json!([height, width]),
     };
     match share > 0.0 && share <= 1.0 {
-        true => Ok(vec![
-            ("image_size".into(), seen),
-            ("crop_ratio".into(), json!(share)),
-        ]),
+        true => {
+            let resize = if squashes { "squash" } else { "cover" };
+            Ok(vec![
+                ("image_size".into(), seen),
+                ("crop_ratio".into(), json!(share)),
+                ("resize".into(), json!(resize)),
+            ])
+        }
         false => Err(format!("its crop is {share} of what is resized")),
     }
 }
@@ -273,17 +301,30 @@ mod tests {
         });
         let expected = json!({
             "image_size": 224, "crop_ratio": 1.0, "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5],
-            "interpolation": "bilinear"
+            "interpolation": "bilinear", "resize": "squash"
         });
         assert_eq!(found(vit), Ok(expected));
         let convnext = json!({"crop_pct": 0.875, "size": {"shortest_edge": 224}, "resample": 3});
-        let expected = json!({"image_size": 224, "crop_ratio": 0.875, "interpolation": "bicubic"});
+        let expected = json!({
+            "image_size": 224, "crop_ratio": 0.875, "interpolation": "bicubic", "resize": "cover"
+        });
         assert_eq!(found(convnext), Ok(expected));
-        let cropped = json!({"do_center_crop": true, "crop_size": 224, "size": 256});
-        assert_eq!(
-            found(cropped),
-            Ok(json!({"image_size": 224, "crop_ratio": 0.875}))
-        );
+        let large = json!({"crop_pct": 0.875, "size": {"shortest_edge": 384}});
+        let expected = json!({"image_size": 384, "crop_ratio": 1.0, "resize": "squash"});
+        assert_eq!(found(large), Ok(expected));
+        let cropped = |class: &str| {
+            let json = json!({
+                "image_processor_type": class, "do_center_crop": true, "crop_size": 224, "size": 256
+            });
+            found(json).unwrap()
+        };
+        for (class, resize) in [
+            ("DeiTImageProcessor", "squash"),
+            ("BitImageProcessor", "cover"),
+        ] {
+            let expected = json!({"image_size": 224, "crop_ratio": 0.875, "resize": resize});
+            assert_eq!(cropped(class), expected);
+        }
         let plain = json!({"do_normalize": false, "do_resize": false});
         assert_eq!(found(plain), Ok(json!({"mean": [0.0], "std": [1.0]})));
     }

@@ -5,9 +5,11 @@ use std::path::Path;
 use burn::module::Module;
 use burn::tensor::Device;
 use fireclay_guard::{LARGEST, text};
+use fireclay_models::tensors::TensorProblem;
 use fireclay_models::{
     Described, ModelDescription, Pretrainable, PretrainedOptions, PretrainedReport, ResizedRows,
-    Rows, check_pretrained, load_pretrained, load_pretrained_bytes, weights as model_weights,
+    Rows, WeightsError, check_pretrained, load_pretrained, load_pretrained_bytes,
+    weights as model_weights,
 };
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -29,7 +31,8 @@ pub(crate) fn load<F: Pretrainable>(
     (start, path): (&StartConfig, &str),
     device: &Device,
 ) -> Result<(F::Model, PretrainedReport), String> {
-    let (model, report) = load_as((config, shape), model, (&start.allowed(), path), device)?;
+    let loaded = load_as((config, shape), model, (&start.allowed(), path), device);
+    let (model, report) = loaded.map_err(|error| error.in_words(config))?;
     match start.quantize.is_some() && report.packed.is_empty() {
         true => Err("model.quantize: no layer of this model can be kept so".into()),
         false => Ok((model, report)),
@@ -46,7 +49,7 @@ pub(crate) fn load_as<F: Pretrainable>(
     model: F::Model,
     (options, path): (&PretrainedOptions, &str),
     device: &Device,
-) -> Result<(F::Model, PretrainedReport), String> {
+) -> Result<(F::Model, PretrainedReport), Unfit> {
     let weights = Weights(path);
     let saved = source::saved_adapters(Path::new(path));
     let loaded = match (weights.adapters(), &saved) {
@@ -60,18 +63,69 @@ pub(crate) fn load_as<F: Pretrainable>(
         }
         (Some(_), _) => {
             source::check_whole(Path::new(path))?;
-            let described = weights.described().map_err(|error| error.to_string())?;
-            let checked = described.check(config, shape, Path::new(path));
-            checked.map_err(|error| error.to_string())?;
+            let described = weights.described()?;
+            described.check(config, shape, Path::new(path))?;
             let bytes = merged::<F>(Path::new(path), device)?;
             load_pretrained_bytes(config, shape, model, bytes, options)
         }
     };
-    let (model, report) = loaded.map_err(|error| error.to_string())?;
+    let (model, report) = loaded?;
     match report.loaded.is_empty() {
-        true => Err(format!("{path} holds none of the tensors of this model")),
+        true => Err(format!("{path} holds none of the tensors of this model").into()),
         false => Ok((model, report)),
     }
+}
+
+/// Why weights cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unfit {
+    /// They are not those of the model.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// What holds them cannot be used.
+    #[error("{0}")]
+    Source(String),
+}
+
+impl From<String> for Unfit {
+    fn from(reason: String) -> Self {
+        Self::Source(reason)
+    }
+}
+
+impl Unfit {
+    /// The reason for who starts a training: where the file has all but a head, also how that begins at random.
+    fn in_words<F: Pretrainable>(&self, config: &F) -> String {
+        let problems = match self {
+            Self::Weights(WeightsError::Tensors(error)) => &error.0[..],
+            _ => &[],
+        };
+        let missing = problems.iter().map(|problem| match problem {
+            TensorProblem::Missing(name) if is_of_head(config, name) => Some(pattern(name)),
+            _ => None,
+        });
+        let Some(mut patterns) = missing.collect::<Option<Vec<String>>>() else {
+            return self.to_string();
+        };
+        patterns.dedup();
+        match patterns.is_empty() {
+            true => self.to_string(),
+            false => format!(
+                "{self}; the file has no head for this task: to begin with a random one, set model.allow_missing = {}",
+                json!(patterns)
+            ),
+        }
+    }
+}
+
+fn is_of_head<F: Pretrainable>(config: &F, name: &str) -> bool {
+    config.layer_of(name) + 1 == config.layers()
+}
+
+/// What names all tensors of the layer of this one.
+fn pattern(name: &str) -> String {
+    let layer = name.rsplit_once('.').map_or(name, |(layer, _)| layer);
+    format!("{layer}.*")
 }
 
 /// What [`load`] would find out, from a model on a device without numbers; nothing of adapters beyond
@@ -95,7 +149,7 @@ pub(crate) fn check<F: Pretrainable>(
         let model = config.init(shape, 0, device);
         check_pretrained(config, shape, &model, file, &start.allowed())
     };
-    checked.map_err(|error| error.to_string())
+    checked.map_err(|error| Unfit::from(error).in_words(config))
 }
 
 /// The whole model of a run that has trained adapters, as a file.

@@ -2,6 +2,7 @@
 
 use fireclay_config::{Sections, did_you_mean, list};
 use fireclay_data::{TargetKind, TokenizerKind};
+use fireclay_models::MOST_CONTEXT;
 use fireclay_train::config::OnNonFinite;
 
 use crate::config::{FairnessConfig, Mitigation, NeedsTokenizer, RunConfig};
@@ -144,12 +145,11 @@ fn kinds(config: &RunConfig) -> Vec<(&'static str, String)> {
     problems
 }
 
-/// More tokens than any model looks at: masks and positions alone would not fit into memory.
+/// More tokens than any model looks at.
 fn context(config: &RunConfig) -> Option<(&'static str, String)> {
-    const MOST: usize = 1 << 22;
     let context = config.model.section().context;
-    let message = || format!("must be at most {MOST}, but is {context}");
-    (context > MOST).then(|| ("model.context_length", message()))
+    let message = || format!("must be at most {MOST_CONTEXT}, but is {context}");
+    (context > MOST_CONTEXT).then(|| ("model.context_length", message()))
 }
 
 /// Adapters without pretrained weights.

@@ -100,7 +100,8 @@ where
         keep: kept(device),
         ..start.allowed()
     };
-    let (model, report) = pretrained::load_as((&config, &shape), model, (&options, base), device)?;
+    let loaded = pretrained::load_as((&config, &shape), model, (&options, base), device);
+    let (model, report) = loaded.map_err(|error| error.to_string())?;
     Ok(((model, ModelDescription { config, shape }), report))
 }
 

@@ -6,11 +6,11 @@ use burn::module::Module;
 use burn::tensor::{ExecutionError, Gradients, Int, Tensor};
 use burn::train::metric::{Adaptor, LossInput, LossMetric};
 use burn::train::{InferenceStep, ItemLazy, SupervisedTraining, TrainOutput, TrainStep};
-use fireclay_kernels::{cross_entropy, head_cross_entropy};
-use fireclay_models::{LanguageModel, LanguageNetwork};
+use fireclay_models::LanguageModel;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::next_token::next_token_losses;
 use super::{Objective, Target, Task, TaskFacts};
 use fireclay_metrics::Metric;
 use fireclay_train::output::StepOutput;
@@ -26,24 +26,6 @@ pub struct CausalLmConfig {
     /// have 33 million.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub loss_chunk: Option<NonZeroUsize>,
-}
-
-/// Logits that are made at once where nothing else is asked for: pieces are made twice, which takes time.
-const WHOLE: usize = 1 << 30;
-
-/// Logits of a piece where there are more.
-const PIECE: usize = 1 << 25;
-
-impl CausalLmConfig {
-    /// Of so many tokens, how many have their logits in memory at once; none where all of them have.
-    fn piece(self, tokens: usize, vocabulary: usize) -> Option<usize> {
-        let usual = || {
-            let is_large = tokens.saturating_mul(vocabulary) > WHOLE;
-            is_large.then(|| (PIECE / vocabulary).max(1))
-        };
-        let piece = self.loss_chunk.map(NonZeroUsize::get).or_else(usual);
-        piece.filter(|piece| *piece < tokens)
-    }
 }
 
 /// The metrics of the validation split.
@@ -146,38 +128,12 @@ impl CausalLm {
 
     /// The loss of each target in nats, `[batch * time]`, of those that do not count too, and what they come to.
     pub(crate) fn forward_each(&self, batch: TokenBatch) -> (Tensor<1>, TokenOutput) {
-        let hidden = self.model.hidden_of(batch.inputs, batch.starts); // [batch, time, width]
-        let ([rows, time, width], head, count) = (hidden.dims(), self.model.head(), batch.count);
-        let losses = match self.config.piece(rows * time, head.vocabulary()) {
-            Some(piece) => {
-                let hidden = hidden.reshape([rows * time, width]);
-                head_cross_entropy(hidden, head.weight(), batch.targets, (piece, head.cap()))
-            }
-            None => token_losses(head.logits(hidden), batch.targets, 0.0),
-        };
+        let (targets, count) = (batch.targets, batch.count);
+        let read = (batch.inputs, batch.starts);
+        let losses = next_token_losses(&self.model, read, targets, self.config.loss_chunk);
         let loss = mean_over(losses.clone(), batch.scored, count);
         (losses, TokenOutput { loss, count })
     }
-}
-
-/// The cross-entropy of each target in nats, `[batch * time]`; with label smoothing e, the mean over
-/// all tokens has the share e of it (Szegedy et al. 2016, section 7).
-///
-/// # Shapes
-///
-/// - `logits`: `[batch, time, vocabulary]`
-/// - `targets`: `[batch * time]`
-pub(super) fn token_losses(
-    logits: Tensor<3>,
-    targets: Tensor<1, Int>,
-    smoothing: f64,
-) -> Tensor<1> {
-    let [rows, time, vocabulary] = logits.dims();
-    cross_entropy(
-        logits.reshape([rows * time, vocabulary]),
-        targets,
-        smoothing,
-    )
 }
 
 /// The mean of the losses that count.
@@ -292,22 +248,6 @@ pub fn bits_per_byte(loss: f64, tokens_per_byte: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_a_large_vocabulary_is_read_in_pieces() {
-        let usual = CausalLmConfig::default();
-        assert_eq!(usual.piece(12 * 64, 65), None);
-        assert_eq!(usual.piece(8192, 131_072), None);
-        assert_eq!(usual.piece(8193, 131_072), Some(256));
-        assert_eq!(usual.piece(2, usize::MAX), Some(1));
-        let asked = CausalLmConfig {
-            loss_chunk: NonZeroUsize::new(100),
-        };
-        assert_eq!(
-            [asked.piece(100, 65), asked.piece(101, 65)],
-            [None, Some(100)]
-        );
-    }
 
     #[test]
     fn two_bits_a_byte_are_a_choice_of_four() {

@@ -5,6 +5,7 @@
 mod constraint;
 mod labelled;
 mod network;
+mod next_token;
 mod target;
 
 mod causal_lm;

@@ -8,7 +8,8 @@ use fireclay_models::{TranslationModel, TranslationNetwork};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::causal_lm::{TokenOutput, TokenScorer, mean_over, token_losses};
+use super::causal_lm::{TokenOutput, TokenScorer, mean_over};
+use super::next_token::token_losses;
 use super::{Objective, Task, TaskFacts, check_smoothing};
 use fireclay_metrics::Metric;
 use fireclay_train::output::StepOutput;

@@ -27,6 +27,7 @@ mod unigram;
 
 pub use dataset::{Columns, Dataset};
 pub(crate) use labelled::{extra, postprocess};
+pub(crate) use preferences::reward_token;
 pub use reference::Reference;
 pub use registry::{WithData, WithWorkload, WorkloadWords};
 pub(crate) use shared::own;

@@ -1,7 +1,7 @@
 //! Language models whose weights are rounded before they answer.
 
 use fireclay_models::pretrained::round;
-use fireclay_models::{LanguageModel, Quantize, is_flex};
+use fireclay_models::{Family, LanguageConfig, LanguageModel, Quantize, is_flex, weights};
 
 use crate::config::ModelConfig;
 use crate::run::{Base, RunError};
@@ -26,8 +26,26 @@ pub(super) fn rounded(
     if !is_flex(&base.device) {
         return Err(refused("only the backend flex has products with few bits"));
     }
+    if LanguageConfig::weights(model).is_empty() {
+        let name = table.network.name();
+        return Err(refused(&format!(
+            "no layer of \"{name}\" has weights in few bits"
+        )));
+    }
+    let packed = weights::packed::<LanguageConfig>(model).into_iter();
+    let stay = packed.filter(|(_, matrix)| matrix.format().is_rounded());
+    let stay = stay.count();
     match round(&table.network, model, quantize).map_err(|error| refused(&error.to_string()))? {
-        0 => Err(refused("none of its weights can be kept in fewer bits")),
-        count => Ok(format!("{count} weights are rounded (--quantize)")),
+        0 if stay > 0 => Err(refused(&format!(
+            "its {stay} matrices are in few bits already, as in its file; leave --quantize out"
+        ))),
+        0 => Err(refused("none of its rows are whole blocks of few bits")),
+        count => {
+            let others = match stay {
+                0 => String::new(),
+                _ => format!("; {stay} others are in few bits already, and stay as in the file"),
+            };
+            Ok(format!("{count} weights are rounded (--quantize){others}"))
+        }
     }
 }

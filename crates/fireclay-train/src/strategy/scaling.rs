@@ -6,6 +6,7 @@
 //! `torch.amp.GradScaler` finds it: halved where a gradient overflows, doubled after a long time without.
 
 use std::cell::Cell;
+use std::thread::LocalKey;
 
 use burn::tensor::{Gradients, Tensor};
 use serde::{Deserialize, Serialize};
@@ -96,16 +97,32 @@ pub fn backward_of(output: &impl StepOutput) -> Gradients {
     backward(&loss.mul_scalar(output.weight()))
 }
 
+/// What is asked of the passes of this thread, until it is dropped: of no later one, even where a pass panics.
+struct Asked<T: Default + 'static>(&'static LocalKey<Cell<T>>);
+
+impl<T: Default> Asked<T> {
+    fn new(of: &'static LocalKey<Cell<T>>, what: T) -> Self {
+        of.set(what);
+        Self(of)
+    }
+}
+
+impl<T: Default> Drop for Asked<T> {
+    fn drop(&mut self) {
+        self.0.set(T::default());
+    }
+}
+
 /// Does a forward and backward pass whose loss [`backward_of`] multiplies by its weight.
 ///
 /// # Panics
 ///
 /// If the pass does not call [`backward_of`].
 pub(super) fn weighed<T>(pass: impl FnOnce() -> T) -> T {
-    WEIGHS.set(true);
     WEIGHED.set(false);
+    let asked = Asked::new(&WEIGHS, true);
     let result = pass();
-    WEIGHS.set(false);
+    drop(asked);
     assert!(
         WEIGHED.get(),
         "a module that is trained with cluster.sync_batch_norm takes its gradients by fireclay_train::backward_of"
@@ -119,10 +136,10 @@ pub(super) fn weighed<T>(pass: impl FnOnce() -> T) -> T {
 ///
 /// If the pass does not call [`backward`]: its gradients would be taken for larger ones.
 pub(super) fn scaled<T>(factor: f64, pass: impl FnOnce() -> T) -> T {
-    FACTOR.set(Some(factor));
     USED.set(false);
+    let asked = Asked::new(&FACTOR, Some(factor));
     let result = pass();
-    FACTOR.set(None);
+    drop(asked);
     assert!(
         USED.get(),
         "a module that is trained in f16 takes its gradients by fireclay_train::backward"
@@ -189,6 +206,16 @@ mod tests {
         assert_eq!(scaled(1024.0, gradient), 6144.0);
         assert_eq!(scaled(2.0, || [gradient(), gradient()]), [12.0; 2]);
         assert_eq!(gradient(), 6.0);
+    }
+
+    #[test]
+    fn a_pass_that_panics_asks_nothing_of_the_next_one() {
+        let panics = || {
+            let fails = || -> f64 { panic!("it fails") };
+            weighed(|| scaled(1024.0, fails));
+        };
+        assert!(std::panic::catch_unwind(panics).is_err());
+        assert_eq!((WEIGHS.get(), FACTOR.get()), (false, None));
     }
 
     #[test]

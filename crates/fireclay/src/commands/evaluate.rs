@@ -80,6 +80,9 @@ fn evaluate(args: &Args, processes: &Processes) -> Result<(), Failure> {
     let at = run_at(&args.run);
     let config = load_model(&at)?.config;
     processes.agree(&config, &at, args)?;
+    if args.asked.questions.is_some() {
+        processes.refuse_several("--questions")?;
+    }
     let run = args.open.open(&at, &config)?;
     if let Some(questions) = &args.asked.questions {
         return args.asked.ask(questions, &*run, args.json);

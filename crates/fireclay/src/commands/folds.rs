@@ -11,6 +11,19 @@ use crate::failure::Failure;
 use crate::screen::Screen;
 use crate::text::{number, prose, say};
 
+/// Refuses folds of data that is not split by samples: the keys of them are nowhere in such a config.
+pub fn check(config: &RunConfig) -> Result<(), Failure> {
+    let section = config.data.section();
+    match section.located().split {
+        Some(_) => Ok(()),
+        None => Err(Failure::Usage(format!(
+            "--folds is for tables, images and texts with labels, whose rows are drawn into folds: data of type \"{}\" is not \
+             split so",
+            section.name()
+        ))),
+    }
+}
+
 /// The number of folds that each are a run, if the config asks for them and for none of them alone.
 pub fn asked(config: &RunConfig) -> Option<usize> {
     let split = config.data.section().located().split?;

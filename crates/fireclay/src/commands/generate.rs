@@ -74,7 +74,8 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let config = load_model(&at)?.config;
     let run = args.open.open(&at, &config)?;
     // A run that writes no text says so before the first prompt.
-    if !run.writer()?.can_end() {
+    let writer = run.writer()?;
+    if !writer.can_end() {
         tell!(
             "note: the tokenizer has no token that ends a text: every text ends at --max-tokens or --stop"
         );
@@ -84,6 +85,9 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     }
     let scout = args.draft.as_ref().map(|draft| scout(args, draft));
     let scout = scout.transpose()?;
+    if let Some(scout) = &scout {
+        writer.check_scout(&scout.writer()?)?;
+    }
     let session = Session {
         run: &*run,
         scout: scout
@@ -177,8 +181,9 @@ impl Session<'_> {
     /// Shows the prompt, and the text that follows token by token. Several texts come one after the other.
     fn show(&self, prompt: &str) -> Result<(), Failure> {
         let mut show = put_now;
-        // The writer reports a prompt without a token as an error.
-        self.tell(prompt)?;
+        if !self.tell(prompt)? {
+            return Err(GenerateError::EmptyPrompt.into());
+        }
         for sample in 0..self.samples {
             show(if sample > 0 { "\n" } else { "" });
             show(prompt);

@@ -17,7 +17,7 @@ use crate::text::{number, prose, say, tell};
 /// Questions for a language model.
 #[derive(Clone, Debug, clap::Args)]
 pub struct QuestionArgs {
-    /// Ask a language model the questions of a file, a JSON object on each line: `question` or `context` with `choices`
+    /// Ask a language model the questions of a file, a JSON object on each line or a row of Parquet: `question` or `context` with `choices`
     /// and `answer` (an index from 0, or a letter), judged by likelihood as lm-evaluation-harness does it; or `prompt`
     /// with `answers`, judged by exact match and F1 of what the model writes
     #[arg(

@@ -54,6 +54,9 @@ fn train(args: &Args, processes: &Processes) -> Result<(), Failure> {
         }
         Ok(loaded)
     };
+    if args.folds.is_some() {
+        folds::check(&load(&args.sets)?.config)?;
+    }
     let loaded = load(&sets)?;
     if let Some(folds) = folds::asked(&loaded.config) {
         processes.refuse_several("a cross-validation")?;

@@ -6,9 +6,9 @@ use std::sync::atomic::AtomicU64;
 use super::super::config::TrainOn;
 use super::super::lesson::Teacher;
 use super::super::read::write_file;
+use super::super::sources::Sources;
 use super::super::template::{Chat, Rendering, environment};
 use super::super::turns::Turns;
-use super::super::words;
 use super::config::PreferenceDataConfig;
 use super::tutor::Tutor;
 use crate::error::DataError;
@@ -57,16 +57,13 @@ impl Reader<'_> {
 
     fn write(&self, files: &[PathBuf], path: &Path) -> Result<TokenFile, DataError> {
         let environment = environment(self.config.day());
-        let template = self.chat.as_ref().map_or("", |chat| chat.template.as_str());
-        let signed = words::signed(template);
-        let is_signed = signed.is_some();
-        let source = signed.unwrap_or_else(|| words::plain(template));
-        let teacher = match &self.chat {
-            Ok(chat) => Ok(Teacher {
+        let known = self.chat.as_ref();
+        let known = known.map(|chat| (chat, Sources::signed(chat)));
+        let teacher = match &known {
+            Ok((chat, sources)) => Ok(Teacher {
                 turns: Turns {
-                    rendering: Rendering::new(chat, &environment, &source)
+                    rendering: Rendering::new(chat, &environment, sources)
                         .map_err(DataError::Unusable)?,
-                    is_signed,
                     train_on: TrainOn::Assistant,
                 },
                 tokenizer: self.tokenizer,
@@ -74,7 +71,7 @@ impl Reader<'_> {
                 is_special: self.tokenizer.special(),
                 field: None,
             }),
-            Err(problem) => Err(problem.clone()),
+            Err(problem) => Err((*problem).clone()),
         };
         let tutor = Tutor {
             config: self.config,

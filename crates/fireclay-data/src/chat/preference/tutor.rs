@@ -109,7 +109,8 @@ impl Tutor<'_> {
         let spoken = spoken.filter(|(_, message)| message.role == "assistant");
         let answers = spoken.map(|(at, message)| (at, at >= prompt.len() && message.trains));
         // What a template does not mark is told apart message by message, of which those of the prompt need not be.
-        let is_asked = |(at, _): &(usize, bool)| teacher.turns.is_signed || *at >= prompt.len();
+        let is_signed = teacher.turns.rendering.is_signed(tools.as_ref());
+        let is_asked = |(at, _): &(usize, bool)| is_signed || *at >= prompt.len();
         teacher.of(&Conversation {
             messages: all().map(|message| message.value.clone()).collect(),
             tools: tools.clone(),

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::words::{
-    Background, CacheKind, ImageSize, Interpolation, LabelLevel, OnDamaged, Statistic,
+    Background, CacheKind, ImageSize, Interpolation, LabelLevel, OnDamaged, Resize, Statistic,
     StatisticWord,
 };
 use super::augment::AugmentConfig;
@@ -74,6 +74,10 @@ pub struct ImageDataConfig {
     /// How images are resized.
     #[serde(default)]
     pub interpolation: Interpolation,
+    /// Whether a resized image keeps its shape, so that some of it is cut off, or is squashed to the shape of
+    /// `image_size`, as some classes of `transformers` do. Default: cover.
+    #[serde(default, skip_serializing_if = "Resize::is_cover")]
+    pub resize: Resize,
     /// What is subtracted from the values of each channel, which range from 0 to 1.
     #[serde(default)]
     pub mean: Statistic,

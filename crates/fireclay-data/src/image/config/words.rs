@@ -21,6 +21,23 @@ pub enum Interpolation {
     Lanczos,
 }
 
+/// What becomes of the shape of an image that is resized.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Resize {
+    /// It stays: the image covers what the model sees, and what is over is cut off.
+    #[default]
+    Cover,
+    /// It becomes that of what the model sees: the image is squashed.
+    Squash,
+}
+
+impl Resize {
+    pub(crate) fn is_cover(&self) -> bool {
+        *self == Self::Cover
+    }
+}
+
 /// Which of the two labels of CIFAR-100 to predict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -5,6 +5,8 @@
 //! - Azar et al. 2023, *A General Theoretical Paradigm to Understand Learning from Human Preferences*, equation 17,
 //!   [arXiv:2310.12036](https://arxiv.org/abs/2310.12036)
 
+use std::num::NonZeroUsize;
+
 use burn::tensor::activation::log_sigmoid;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -39,6 +41,9 @@ pub struct DpoConfig {
     /// Whether the gain of an answer is that of its mean token, so that long answers have no larger margins (Lambert et
     /// al. 2024, Tülu 3, section 5, arXiv:2411.15124). TRL always does so for IPO.
     pub length_normalised: bool,
+    /// Tokens whose logits are in memory at once, of both answers, as for `causal_lm`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loss_chunk: Option<NonZeroUsize>,
 }
 
 impl Default for DpoConfig {
@@ -48,6 +53,7 @@ impl Default for DpoConfig {
             loss: DpoLoss::Sigmoid,
             label_smoothing: 0.0,
             length_normalised: false,
+            loss_chunk: None,
         }
     }
 }

@@ -94,14 +94,14 @@ pub enum PreferenceLoss {
 impl PreferenceLoss {
     /// What `model` makes of a batch.
     fn of(&self, model: &LanguageModel, batch: PreferenceBatch) -> Judged {
-        let pairs = |batch: PreferenceBatch| Pairs {
-            logs: log_probabilities(model, &batch),
+        let pairs = |batch: PreferenceBatch, chunk| Pairs {
+            logs: log_probabilities(model, &batch, chunk),
             lengths: batch.lengths,
             reference: batch.reference,
         };
         match self {
-            Self::Dpo(task) => task.judge(pairs(batch)),
-            Self::Orpo(task) => task.judge(pairs(batch)),
+            Self::Dpo(task) => task.judge(pairs(batch, task.loss_chunk)),
+            Self::Orpo(task) => task.judge(pairs(batch, task.loss_chunk)),
             Self::Reward(reward) => reward.judge(rewards(model, &batch, reward.token)),
         }
     }

@@ -1,5 +1,7 @@
 //! A language model with a loss on pairs of answers around it.
 
+use std::num::NonZeroUsize;
+
 use burn::module::Module;
 use burn::tensor::{ExecutionError, FloatDType, Tensor};
 use burn::train::metric::{Adaptor, LossInput, LossMetric};
@@ -10,7 +12,7 @@ use fireclay_train::strategy::{Scorer, backward};
 
 use super::{Judged, PreferenceBatch, PreferenceLoss, PreferenceScorer};
 use crate::task::Objective;
-use crate::task::causal_lm::token_losses;
+use crate::task::next_token::next_token_losses;
 
 /// What trains a language model on pairs of answers.
 #[derive(Clone, Copy, Debug)]
@@ -62,22 +64,28 @@ pub struct PreferenceOutput {
     tokens: usize,
 }
 
-/// The log-probability of each answer given its prompt, in nats, `[2 pairs]`.
-pub(crate) fn log_probabilities(model: &LanguageModel, batch: &PreferenceBatch) -> Tensor<1> {
+/// The log-probability of each answer given its prompt, in nats, `[2 pairs]`; `chunk` is `loss_chunk` of the task.
+pub(crate) fn log_probabilities(
+    model: &LanguageModel,
+    batch: &PreferenceBatch,
+    chunk: Option<NonZeroUsize>,
+) -> Tensor<1> {
     let [rows, time] = batch.inputs.dims();
-    let logits = model.forward(batch.inputs.clone()); // [2 pairs, time, vocabulary]
-    let losses = token_losses(logits, batch.targets.clone(), 0.0);
+    let read = (batch.inputs.clone(), None);
+    let losses = next_token_losses(model, read, batch.targets.clone(), chunk);
     let losses = losses.reshape([rows, time]) * batch.scored.clone();
     -losses.sum_dim(1).reshape([rows])
 }
 
 /// The reward of each answer with its prompt: the logit of `token` after the last of its tokens, `[2 pairs]`.
 pub(crate) fn rewards(model: &LanguageModel, batch: &PreferenceBatch, token: u32) -> Tensor<1> {
-    let [rows, time] = batch.inputs.dims();
-    let logits = model.forward(batch.inputs.clone()); // [2 pairs, time, vocabulary]
-    let logits = logits.narrow(2, token as usize, 1).reshape([rows, time]);
-    let logits = logits.cast(FloatDType::F32) * batch.scored.clone();
-    logits.sum_dim(1).reshape([rows])
+    let hidden = model.hidden_of(batch.inputs.clone(), None); // [2 pairs, time, width]
+    let is_last = batch.scored.clone().unsqueeze_dim::<3>(2);
+    let is_last = is_last.cast(hidden.dtype());
+    // The last token of each text alone: logits of all would fill any memory.
+    let last = (hidden * is_last).sum_dim(1).squeeze_dim::<2>(1); // [2 pairs, width]
+    let logits = model.head().logits(last).narrow(1, token as usize, 1);
+    logits.squeeze_dim::<1>(1).cast(FloatDType::F32)
 }
 
 impl PreferenceModel {

@@ -4,6 +4,8 @@
 //! - Hong et al. 2024, *ORPO: Monolithic Preference Optimization without Reference Model*, section 4,
 //!   [arXiv:2403.07691](https://arxiv.org/abs/2403.07691)
 
+use std::num::NonZeroUsize;
+
 use burn::tensor::Tensor;
 use burn::tensor::activation::log_sigmoid;
 use schemars::JsonSchema;
@@ -19,11 +21,17 @@ use crate::task::{Task, TaskFacts};
 pub struct OrpoConfig {
     /// The weight of the odds against the cross-entropy; lambda in the paper.
     pub beta: f64,
+    /// Tokens whose logits are in memory at once, of both answers, as for `causal_lm`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loss_chunk: Option<NonZeroUsize>,
 }
 
 impl Default for OrpoConfig {
     fn default() -> Self {
-        Self { beta: 0.1 }
+        Self {
+            beta: 0.1,
+            loss_chunk: None,
+        }
     }
 }
 

@@ -1,4 +1,7 @@
+use std::num::NonZeroUsize;
+
 use burn::tensor::{Device, Tensor};
+use fireclay_models::{Family, GptConfig, LanguageConfig, LanguageNetwork, LanguageShape};
 
 use super::*;
 use crate::task::Task;
@@ -137,5 +140,51 @@ fn impossible_values_are_refused_by_their_keys() {
     };
     let keys: Vec<String> = wrong.validate().into_iter().map(|(key, _)| key).collect();
     assert_eq!(keys, ["beta", "label_smoothing"]);
-    assert_eq!(OrpoConfig { beta: f64::NAN }.validate().len(), 1);
+    let orpo = OrpoConfig {
+        beta: f64::NAN,
+        ..OrpoConfig::default()
+    };
+    assert_eq!(orpo.validate().len(), 1);
+}
+
+#[test]
+fn logits_in_pieces_give_the_same_log_probabilities_and_rewards() {
+    let device = Device::flex();
+    let config = GptConfig {
+        layers: Some(1),
+        heads: Some(2),
+        width: Some(16),
+        context_length: Some(8),
+        dropout: 0.0,
+        ..GptConfig::default()
+    };
+    let shape = LanguageShape { vocabulary: 11 };
+    let model = LanguageConfig::Gpt(config).init(&shape, 3, &device);
+    let scored = [0.0, 1.0, 1.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0];
+    let of = |scored: [f32; 12]| PreferenceBatch {
+        inputs: Tensor::from_ints([[1, 2, 3, 4, 5, 6], [1, 7, 8, 9, 10, 0]], &device),
+        targets: Tensor::from_ints([2, 3, 4, 5, 6, 7, 7, 8, 9, 10, 0, 1], &device),
+        scored: Tensor::<1>::from_floats(scored, &device).reshape([2, 6]),
+        lengths: row(&[4.0, 2.0]),
+        reference: None,
+        pairs: 1,
+        tokens: 6,
+    };
+    let logs = |chunk| {
+        numbers(&log_probabilities(
+            &model,
+            &of(scored),
+            NonZeroUsize::new(chunk),
+        ))
+    };
+    let whole = logs(0);
+    for chunk in [1, 5, 12] {
+        close(&logs(chunk), &whole);
+    }
+    // The last tokens are the sixth and the fourth.
+    let mut last = [0.0; 12];
+    (last[5], last[9]) = (1.0, 1.0);
+    let found = numbers(&rewards(&model, &of(last), 4));
+    let all: Vec<f64> = model.forward(of(last).inputs).into_data().iter().collect();
+    close(&found, &[all[5 * 11 + 4], all[9 * 11 + 4]]);
 }

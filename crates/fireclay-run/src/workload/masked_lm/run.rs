@@ -7,7 +7,7 @@ use super::super::prelude::*;
 use super::super::text::{Reads, Running, Texts};
 use super::{MaskedText, classes, evaluate, masking};
 use crate::answer::Meaning;
-use crate::embedding::{Embedder, Embedding, by_length, check_input};
+use crate::embedding::{self, Embedder, Embedding, by_length, check_input};
 use crate::predict::{Rows, predict_rows};
 use crate::samples::{MaskedSamples, upload_texts};
 use crate::start::encoder;
@@ -19,6 +19,8 @@ pub(super) struct MaskedRun {
     tokenizer: Tokenizer,
     vocabulary: usize,
     context: usize,
+    /// Tokens of a text that is answered for, at most.
+    most: usize,
     model: MaskedLm,
     head: Head,
 }
@@ -46,6 +48,7 @@ impl MaskedRun {
             tokenizer,
             vocabulary: shape.vocabulary,
             context,
+            most: context,
             model: MaskedLm { model },
             head: Head::Tokens,
             base,
@@ -76,10 +79,13 @@ impl MaskedRun {
             None => Head::None,
         };
         let context = description.config.context_length();
+        let said = embedding::longest(&base.folder)
+            .map_err(|reason| RunError::Usage(format!("{run} cannot be used: {reason}")))?;
         Ok(Self {
             tokenizer,
             vocabulary: shape.vocabulary,
             context,
+            most: said.unwrap_or(context).min(context),
             model: MaskedLm { model },
             head,
             base,
@@ -108,9 +114,7 @@ impl MaskedRun {
     }
 
     fn encode(&self, rows: &RecordBatch) -> Result<(Vec<Vec<u32>>, usize), DataError> {
-        encode_cells(&self.tokenizer, (rows, TEXT), self.context, |text| {
-            text.into()
-        })
+        encode_cells(&self.tokenizer, (rows, TEXT), self.most, |text| text.into())
     }
 
     /// The classes of the texts in some rows.
@@ -146,9 +150,14 @@ impl MaskedRun {
         };
         let (mut predicted, cut) = predict_rows(self, job, rows)?;
         if cut > 0 {
-            let (count, most) = (predicted.count, self.context);
-            let note = format!("{cut} of {count} texts have more than {most} tokens and are cut");
-            predicted.notes.push(note);
+            let (count, most) = (predicted.count, self.most);
+            let says = match most < self.context {
+                true => " (model_max_length of its tokenizer_config.json)",
+                false => "",
+            };
+            predicted.notes.push(format!(
+                "{cut} of {count} texts have more than {most} tokens{says} and are cut"
+            ));
         }
         Ok(predicted)
     }
@@ -185,7 +194,7 @@ impl Run for MaskedRun {
     }
 
     fn schema(&self) -> InputSchema {
-        InputSchema::one(TEXT, InputKind::Text { most: self.context })
+        InputSchema::one(TEXT, InputKind::Text { most: self.most })
     }
 
     fn meaning(&self) -> Option<&dyn Meaning> {

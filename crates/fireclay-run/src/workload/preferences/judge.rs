@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use burn::data::dataloader::DataLoader;
 use burn::data::dataset::DatasetError;
-use fireclay_data::TableFormat;
 use fireclay_data::arrow::array::{ArrayRef, Float32Array, StringArray, UInt64Array};
+use fireclay_data::expand;
 use fireclay_train::cluster::each_in_company;
 use fireclay_train::loader::Samples;
 use fireclay_train::workers;
@@ -15,7 +15,7 @@ use super::super::prelude::*;
 use super::super::shared::split_of;
 use super::run::Finished;
 use super::{Judging, Preferences};
-use crate::predict::predict_split;
+use crate::predict::{InputTable, write_split};
 use crate::run::SPLITS;
 use crate::samples::PreferenceSamples;
 use crate::task::{PreferenceBatch, PreferenceModel};
@@ -51,6 +51,28 @@ impl JudgingRun {
         ])
     }
 
+    /// The rewards of all pairs of these samples, which are said to come from `name`.
+    fn rated(
+        &self,
+        name: &str,
+        (samples, notes): (PreferenceSamples, Vec<String>),
+    ) -> Result<OnSplit, RunError> {
+        let names = vec![name.to_owned(); samples.len()];
+        let columns: [(_, ArrayRef); 2] = [
+            ("split", Arc::new(StringArray::from(names))),
+            (
+                "pair",
+                Arc::new(UInt64Array::from_iter_values(samples.numbers())),
+            ),
+        ];
+        let columns = columns.into_iter().chain(self.judged(samples)?);
+        Ok(OnSplit {
+            table: RecordBatch::try_from_iter(columns).map_err(DataError::from)?,
+            unit: "pairs",
+            notes,
+        })
+    }
+
     fn no_rows(&self) -> RunError {
         let run = self.0.base.folder.display();
         RunError::Usage(format!(
@@ -81,47 +103,35 @@ impl Run for JudgingRun {
     }
 
     fn answers_on(&self, on: On<'_>) -> Result<OnSplit, RunError> {
-        let (name, samples, notes) = match on {
-            On::File { path, .. } => {
-                let (samples, notes) = self.0.read(path)?;
-                (path, samples, notes)
-            }
+        match on {
+            On::File { path, .. } => self.rated(path, self.0.read(path)?),
             On::Split(_) | On::HeldOut => {
                 let data = own::<Preferences<Judging>>(self.base())?;
                 let (number, notes) = split_of(on, &data)?;
                 let config = self.base().config();
                 let samples = Preferences::<Judging>::evaluated(config, &data, number);
-                (SPLITS[number], samples, notes)
+                self.rated(SPLITS[number], (samples, notes))
             }
-        };
-        let names = vec![name.to_owned(); samples.len()];
-        let columns: [(_, ArrayRef); 2] = [
-            ("split", Arc::new(StringArray::from(names))),
-            (
-                "pair",
-                Arc::new(UInt64Array::from_iter_values(samples.numbers())),
-            ),
-        ];
-        let columns = columns.into_iter().chain(self.judged(samples)?);
-        Ok(OnSplit {
-            table: RecordBatch::try_from_iter(columns).map_err(DataError::from)?,
-            unit: "pairs",
-            notes,
-        })
+        }
     }
 
-    /// Of a file of pairs.
+    /// Of a file of pairs, or of a pipe.
     fn predict(&self, job: &PredictJob<'_>) -> Result<Predicted, RunError> {
-        let (Some(output), None) = (job.output, job.top) else {
+        let piped = (job.input == "-").then_some(Path::new("-"));
+        let (Some(output), None) = (job.output.or(piped), job.top) else {
             return Err(RunError::Usage(
                 "rewards need a file to go to: -o rewards.csv, or -o - for standard output".into(),
             ));
         };
-        let on = On::File {
-            path: job.input,
-            targets: &[],
-        };
-        let format: (&Path, Option<TableFormat>) = (output, job.format);
-        predict_split(self, on, format)
+        let table = InputTable::open(job.input)?;
+        let inputs = expand(table.path())?;
+        write_split(self, &inputs, (output, job.format), || {
+            let (samples, notes) = self
+                .0
+                .read(table.path())
+                .map_err(|error| table.named(error))?;
+            let notes = notes.iter().map(|note| table.renamed(note)).collect();
+            self.rated(table.name(), (samples, notes))
+        })
     }
 }

@@ -287,7 +287,10 @@ fn loss(config: &RunConfig, token: Option<u32>) -> PreferenceLoss {
 /// # Errors
 ///
 /// If the tokenizer does not have it.
-fn reward_token(config: &RunConfig, tokenizer: &Tokenizer) -> Result<Option<u32>, DataError> {
+pub(crate) fn reward_token(
+    config: &RunConfig,
+    tokenizer: &Tokenizer,
+) -> Result<Option<u32>, DataError> {
     let TaskConfig::Reward(task) = &config.task else {
         return Ok(None);
     };

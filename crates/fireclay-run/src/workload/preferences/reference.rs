@@ -1,6 +1,7 @@
 //! The log-probabilities of answers by the model that a training begins with. Adapters change nothing then, so with
 //! `[lora]` it is the base alone.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use burn::data::dataloader::DataLoader;
@@ -33,10 +34,16 @@ pub(super) fn of(
     device: &Device,
 ) -> Result<Vec<f32>, RunError> {
     let loader = pass::<PreferenceSamples>(config).loader(samples, device);
+    let chunk = match &config.task {
+        TaskConfig::Dpo(task) => task.loss_chunk,
+        _ => None,
+    };
     let batches = loader
         .iter()
-        .map(|batch| Ok::<_, DatasetError>((model.clone(), batch?)));
-    let work = |(model, batch): (LanguageModel, PreferenceBatch)| log_probabilities(&model, &batch);
+        .map(|batch| Ok::<_, DatasetError>((model.clone(), batch?, chunk)));
+    let work = |(model, batch, chunk): (LanguageModel, PreferenceBatch, Option<NonZeroUsize>)| {
+        log_probabilities(&model, &batch, chunk)
+    };
     let taken = |logs: Tensor<1>| logs.into_data().iter::<f32>().collect::<Vec<f32>>();
     let mut numbers = Vec::new();
     let put = |logs: Vec<f32>| {
