@@ -12,7 +12,9 @@ pub use decoding::DecoderCache;
 
 registry! {
     /// A model that turns a source into a target.
-    pretrainable TranslationConfig builds TranslationModel for TranslationShape {
+    pretrainable TranslationConfig builds
+    #[expect(clippy::large_enum_variant, reason = "there is one model, or a few")]
+    TranslationModel for TranslationShape {
         transformer::Transformer(TransformerConfig => Transformer) = "transformer", "encoder and decoder of Attention Is All You Need, base or big (Vaswani et al. 2017)";
         t5::T5(T5Config => T5) = "t5", "encoder and decoder with relative positions, T5 or Flan-T5 (Raffel et al. 2020)";
     }

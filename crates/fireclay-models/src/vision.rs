@@ -26,7 +26,9 @@ pub use inverted_residual::ImagePadding;
 
 registry! {
     /// A model for images.
-    pretrainable ImageConfig builds ImageModel for ImageShape {
+    pretrainable ImageConfig builds
+    #[expect(clippy::large_enum_variant, reason = "there is one model, or a few")]
+    ImageModel for ImageShape {
         lenet::Lenet(LenetConfig => LeNet) = "lenet", "LeNet-5 (LeCun et al. 1998)";
         cnn::Cnn(CnnConfig => Cnn) = "cnn", "small convolutional network, every part to be chosen (LeCun et al. 1989)";
         resnet::Resnet(ResNetConfig => ResNet) = "resnet", "residual network, 18 to 152 layers for photographs, 20 to 110 for small images (He et al. 2015)";

@@ -139,7 +139,11 @@ impl Pixels {
         let share = found("crop_pct").map_or(Some(0.875), Value::as_f64);
         keys.extend(cropped(seen, share.unwrap_or(0.0))?);
         let mode = found("crop_mode").filter(|mode| *mode != "center");
-        let note = mode.map(|mode| {
+        let squashes = mode.is_some_and(|mode| mode == "squash");
+        if squashes {
+            keys.insert("resize".into(), json!("squash"));
+        }
+        let note = mode.filter(|_| !squashes).map(|mode| {
             format!("; its crop_mode is {mode}, but here the middle of an image is cut out, whatever its shape")
         });
         Ok(Some(Self { keys, note }))
@@ -206,7 +210,10 @@ fn size(json: &Map<String, Value>) -> Result<Vec<(String, Value)>, String> {
         (None, Some(_)) => (resized, 1.0, true),
         (None, None) => (resized, 1.0, squashes),
     };
-    cropped(seen, share)
+    let resize = if squashes { "squash" } else { "cover" };
+    let mut keys = cropped(seen, share)?;
+    keys.push(("resize".into(), json!(resize)));
+    Ok(keys)
 }
 
 /// The keys of `[data]` for what the model sees, and the share of each side that is kept.
@@ -217,14 +224,10 @@ fn cropped(seen: Sides, share: f64) -> Result<Vec<(String, Value)>, String> {
         false => json!([height, width]),
     };
     match share > 0.0 && share <= 1.0 {
-        true => {
-            let resize = if squashes { "squash" } else { "cover" };
-            Ok(vec![
-                ("image_size".into(), seen),
-                ("crop_ratio".into(), json!(share)),
-                ("resize".into(), json!(resize)),
-            ])
-        }
+        true => Ok(vec![
+            ("image_size".into(), seen),
+            ("crop_ratio".into(), json!(share)),
+        ]),
         false => Err(format!("its crop is {share} of what is resized")),
     }
 }
@@ -268,10 +271,11 @@ mod tests {
         let found = of_timm(whole).unwrap();
         let expected = json!({
             "image_size": [240, 320], "crop_ratio": 0.9, "mean": [0.5, 0.4, 0.3], "std": [0.1, 0.2, 0.3],
-            "interpolation": "bilinear"
+            "interpolation": "bilinear", "resize": "squash"
         });
-        assert_eq!(Value::from(found.keys), expected);
-        assert!(found.note.unwrap().contains("squash"));
+        assert_eq!((Value::from(found.keys), found.note), (expected, None));
+        let border = of_timm(json!({"crop_mode": "border"})).unwrap();
+        assert!(border.note.unwrap().contains("border"));
         let found = of_timm(json!({"crop_mode": "center"})).unwrap();
         let expected = json!({
             "image_size": 224, "crop_ratio": 0.875, "mean": "imagenet", "std": "imagenet", "interpolation": "bicubic"

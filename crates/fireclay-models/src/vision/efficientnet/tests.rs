@@ -102,10 +102,7 @@ fn dropout_and_stochastic_depth_act_in_training_alone() {
         };
         let (build, shape) = (&config, shape(32, 32));
         assert_drops(
-            |device| {
-                let model = build.init(&shape, 1, device);
-                model
-            },
+            |device| build.init(&shape, 1, device),
             |model, device| {
                 let pixels = Tensor::ones([8, 3, 32, 32], device);
                 model.forward(pixels).into_data()
