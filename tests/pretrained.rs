@@ -344,7 +344,7 @@ fn a_folder_of_timm_says_the_model_and_the_pixels() {
         "border",
         "digit 9",
     ] {
-        assert!(ran.err.contains(part), "{}", ran.err);
+        assert!(ran.out.contains(part), "{}", ran.out);
     }
     let found: toml::Table = toml::from_str(&project.read("runs/tuned/1/config.toml")).unwrap();
     let model = &found["model"];

@@ -264,8 +264,8 @@ fn a_t5_of_the_hub_translates_learns_and_is_exported() {
     assert_eq!(project.read("c.txt"), column("written"));
 
     // All of the model comes from the folder, and it goes back in the same words.
-    let err = project.ok("train run.toml").err;
-    assert!(err.contains("the tokenizer is"), "{err}");
+    let out = project.ok("train run.toml").out;
+    assert!(out.contains("the tokenizer is"), "{out}");
     project.metric(1, "test", "bleu");
     let json = project.json("runs/run/1/config.json");
     let start = &json["decoder_start_token_id"];

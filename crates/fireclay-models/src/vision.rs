@@ -6,7 +6,9 @@ pub mod efficientnet;
 #[cfg(test)]
 mod hub {
     mod tests;
-    mod timm;
+    mod timm {
+        mod tests;
+    }
 }
 mod hugging_face;
 mod inverted_residual;

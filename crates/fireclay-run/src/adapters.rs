@@ -1,7 +1,5 @@
 //! Runs that train adapters beside the weights of others, which they leave alone and do not keep.
 
-mod beside;
-
 use std::path::Path;
 
 use burn::tensor::Device;
@@ -16,7 +14,6 @@ use sha2::{Digest, Sha256};
 use crate::artifacts::{ADAPTER_CONFIG, ADAPTERS, FinishedError, to_json};
 use crate::config::StartConfig;
 use crate::lock::hex;
-pub(crate) use beside::{Beside, beside};
 use fireclay_train::run_folder::io;
 
 /// What a run trains beside its base, and which base it is.
@@ -88,7 +85,7 @@ pub(crate) fn base_sha256<F: Family>(config: &F, model: &F::Model, whole: &[Stri
 }
 
 /// The same of a base of which some matrices are kept as they are in a file, as if they were whole.
-fn whole_base_sha256<F: Family>(
+pub(crate) fn whole_base_sha256<F: Family>(
     (config, shape): (&F, &F::Shape),
     model: &F::Model,
     whole: &[String],

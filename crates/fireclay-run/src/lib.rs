@@ -31,6 +31,7 @@ pub mod workload;
 
 mod adapters;
 mod artifacts;
+mod beside;
 mod breakdown;
 mod changes;
 mod device;

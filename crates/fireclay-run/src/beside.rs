@@ -9,7 +9,7 @@ use fireclay_models::{AdapterDescription, LoraConfig, ModelDescription, Pretrain
 use fireclay_train::run_folder::{find, newest};
 use serde_json::Value;
 
-use super::whole_base_sha256;
+use crate::adapters::whole_base_sha256;
 use crate::artifacts::{ADAPTER_CONFIG, ADAPTERS, TOKENIZER};
 use crate::lock;
 use crate::read::load_run;

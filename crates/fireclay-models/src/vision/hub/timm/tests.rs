@@ -10,8 +10,8 @@ use safetensors::tensor::TensorView;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::super::*;
-use super::tests::described;
+use super::super::super::*;
+use super::super::tests::described;
 use crate::family::{Family, Pretrainable};
 use crate::io::pretrained::{PretrainedOptions, load_pretrained};
 use crate::io::weights::ModelDescription;
