@@ -345,7 +345,7 @@ lora.rank=33             | rank | at most 32 | c_attn | but is 33
 lora.alpha=0             | alpha | above 0
 lora.targets=[]          | targets | at least one
 lora.targets=["c_atn"]   | targets | "c_atn" | attn.c_attn, attn.c_proj, mlp.c_fc | did you mean
-lora.dropout=0.1         | unknown key `dropout` | belongs to [model]
+lora.dropout=1           | dropout | at least 0 and below 1
 model.freeze=["*.wte.*"] | freeze | no effect | adapters
 model.pretrained="none"  | pretrained | none
 "#;
@@ -409,7 +409,7 @@ fn one_base_answers_with_several_adapters() {
     // However many ask for one, another is soon answered.
     let waiting = || server.metric("fireclay_waiting{model=\"song\"}");
     std::thread::scope(|scope| {
-        for _ in 0..24 {
+        for _ in 0..48 {
             scope.spawn(|| served(&server, "song", 400));
         }
         server.until("texts wait", |_| waiting() > 15.0);

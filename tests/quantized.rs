@@ -103,7 +103,9 @@ fn interrupted_they_resume_to_the_same_bits() {
     let project = project();
     let half = "--set device.precision=bf16 --set train.gradient_checkpointing=true";
     let dora = "--set lora.dora=true --set lora.dropout=0.1";
-    for more in ["", half, dora] {
+    let again =
+        "--set lora.dora=true --set train.gradient_checkpointing=true --set train.cpu_shards=1";
+    for more in ["", half, dora, again] {
         let _ = fs::remove_dir_all(project.path("runs/fine"));
         project.ok(format!("train fine.toml -q {more}").trim_end());
         project.ok(format!("train fine.toml -q --set train.loader_threads=2 {more}").trim_end());

@@ -84,6 +84,8 @@ struct KnownBase {
     hidden: Vec<(&'static str, Value)>,
     /// Whether its weights were rounded when the adapters learned.
     is_rounded: bool,
+    /// Whether they are in their run, which says so.
+    is_run: bool,
 }
 
 impl KnownBase {
@@ -113,7 +115,12 @@ impl KnownBase {
         }
         match whole_base_sha256((config, shape), model, whole) == self.sha256 {
             true => Ok(None),
-            false => Err("its weights are not those that they were trained beside".into()),
+            false if self.is_run => {
+                Err("its weights are not those that they were trained beside".into())
+            }
+            false => Err("its weights are not those that they were trained beside; if those were rounded (model.quantize), \
+                          name the run itself, which says so: an exported folder does not"
+                .into()),
         }
     }
 }
@@ -175,6 +182,7 @@ impl Found {
     fn own<F: Pretrainable>(folder: &Path, bytes: Vec<u8>) -> Result<Self, String> {
         let found = lora::describe::<F>(&bytes).map_err(|error| error.to_string())?;
         let run = find(folder).ok().and_then(|run| load_run(&run).ok());
+        let is_run = run.is_some();
         let start = run.and_then(|run| run.config.model.section().start.cloned());
         Ok(Self {
             bytes,
@@ -184,6 +192,7 @@ impl Found {
                 sha256: found.base_sha256,
                 hidden: found.model.config.hidden_values(),
                 is_rounded: start.is_some_and(|start| start.quantize.is_some()),
+                is_run,
             }),
             notes: Vec::new(),
         })

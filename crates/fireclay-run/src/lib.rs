@@ -64,6 +64,7 @@ pub use burn::tensor::Device;
 pub use device::RunDevice;
 pub use finished::{Finished, finished};
 pub use fireclay_data::{TableFormat, arrow};
+pub use fireclay_train::run_folder::newest;
 pub use fireclay_train::strategy::At;
 pub use folds::{Folds, Spread};
 pub use predict::{

@@ -87,7 +87,7 @@ fn headers(
         headers.collect::<Vec<_>>()
     });
     let mut headers = Vec::new();
-    for (row, header) in rows.into_iter().zip(found.into_iter().flatten()) {
+    for (&row, header) in rows.iter().zip(found.flatten()) {
         match header? {
             Ok(header) => headers.push((row, header)),
             Err(message) => {
@@ -106,18 +106,17 @@ pub(super) fn in_parallel<T: Send>(
     rows: &[usize],
     threads: usize,
     work: impl Fn(&[usize]) -> T + Sync,
-) -> Vec<T> {
+) -> impl Iterator<Item = T> {
     let stretches: Vec<&[usize]> = match source.shuffled() {
         Some(Shuffled { mixed, archive, .. }) => rows
             .chunk_by(|one, next| archive(*one) / mixed == archive(*next) / mixed)
             .collect(),
         None => vec![rows],
     };
-    let shares = stretches.into_iter().flat_map(|rows| {
+    stretches.into_iter().flat_map(move |rows| {
         let share = rows.len().div_ceil(threads).max(1);
         side_by_side(rows.chunks(share).collect(), &work)
-    });
-    shares.collect()
+    })
 }
 
 /// The header of an image, or what is wrong with it.

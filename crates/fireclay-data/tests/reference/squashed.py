@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy
 from transformers import BitImageProcessor, ConvNextImageProcessor, DeiTImageProcessor, ViTImageProcessor
 
-WIDTH, HEIGHT = 17, 31
+WIDTH, HEIGHT = 17, 32
 
 
 def written(pixels):

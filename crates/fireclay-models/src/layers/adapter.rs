@@ -23,7 +23,7 @@ pub struct Adapter {
     pub b: Param<Tensor<2>>,
     /// The length of each column, `[outputs]`; none with LoRA.
     pub magnitude: Option<Param<Tensor<1>>>,
-    /// The probability of leaving an input of the change out, on devices with autodiff.
+    /// The probability of leaving an input of the change out, in training.
     pub dropout: f64,
     /// What the product of A and B is multiplied by.
     pub scale: f64,
@@ -74,7 +74,9 @@ impl Adapter {
         times: impl Fn(Tensor<D>) -> Tensor<D>,
         weight: impl FnOnce() -> Tensor<2>,
     ) -> Tensor<D> {
-        let drops = self.dropout > 0.0 && x.device().is_autodiff();
+        // Nothing is left out where it is frozen, as for an explanation.
+        let is_trained = x.device().is_autodiff() && self.a.val().is_require_grad();
+        let drops = self.dropout > 0.0 && is_trained;
         let kept =
             drops.then(|| x.clone() * mask(x.dims(), 1.0 - self.dropout, (&x.device(), x.dtype())));
         let plain = times(x.clone());

@@ -107,7 +107,12 @@ impl PackedWeight {
 
     /// Its numbers in full, without its adapter.
     pub(crate) fn plain(&self) -> Tensor<2> {
-        let turned = self.matrix.dense(&self.device);
+        self.plain_on(&self.device)
+    }
+
+    /// The same on a device, with the autodiff that it has.
+    fn plain_on(&self, device: &Device) -> Tensor<2> {
+        let turned = self.matrix.dense(device);
         match self.is_table {
             true => turned.transpose(),
             false => turned,
@@ -123,7 +128,15 @@ impl PackedWeight {
     pub(crate) fn product<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         match &self.lora {
             None => linear_packed(x, &self.matrix),
-            Some(lora) => lora.forward(x, |x| linear_packed(x, &self.matrix), || self.plain()),
+            Some(lora) => {
+                // Gradient checkpointing may be on there, and not where the matrix was made.
+                let device = x.device();
+                lora.forward(
+                    x,
+                    |x| linear_packed(x, &self.matrix),
+                    || self.plain_on(&device),
+                )
+            }
         }
     }
 

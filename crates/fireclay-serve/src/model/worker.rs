@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread;
 
-use fireclay_run::Run;
+use fireclay_run::{Run, newest};
 use tokio::sync::oneshot;
 
 use super::facts::{Facts, Kind};
@@ -183,10 +183,11 @@ impl Thread {
         let facts = Facts::of(&source.name, &*run)?;
         let mut opened = Vec::new();
         for adapters in &source.adapters {
-            let adapted = run.adapted(&adapters.path);
-            let (adapted, notes) = adapted.map_err(|error| error.to_string())?;
+            // Which run of a folder is the newest is settled once.
+            let path = newest(&adapters.path).unwrap_or_else(|| adapters.path.clone());
+            let (adapted, notes) = run.adapted(&path).map_err(|error| error.to_string())?;
             let facts = Facts::of(&adapters.name, &*adapted)?;
-            opened.push((adapted, facts.beside(&source.name, &adapters.path, notes)));
+            opened.push((adapted, facts.beside(&source.name, &path, notes)));
         }
         opened.insert(0, (run, facts));
         Ok(opened)

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::Read;
 use crate::error::DataError;
+use crate::text::cache::made_by;
 use crate::text::config::{TextDataConfig, TextFormat};
 use crate::text::shards::{Found, How, Shards, Texts};
 use crate::tokenizer::{Tokenizer, TokenizerConfig, TokenizerKind};
@@ -99,6 +100,7 @@ pub(in crate::text) fn of_texts<'a>(
     How::Texts(Texts {
         column: config.field.as_deref().unwrap_or("text"),
         tokenizer,
+        made_by: made_by(tokenizer),
     })
 }
 

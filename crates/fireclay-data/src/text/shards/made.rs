@@ -12,8 +12,8 @@ use super::shard::Listing;
 use crate::error::DataError;
 use crate::files::OpenFile;
 use crate::hash::{hex, sha256_file};
-use crate::shards::{Entry, Named, ShardCache};
-use crate::text::cache::{made_by, write};
+use crate::shards::{Entry, Local, Named, ShardCache};
+use crate::text::cache::write;
 use crate::text::tokens::TokenFile;
 use crate::tokenizer::Tokenizer;
 
@@ -25,12 +25,16 @@ pub(in crate::text) struct Texts<'a> {
     /// The column that holds them.
     pub column: &'a str,
     pub tokenizer: &'a Tokenizer,
+    /// All that their tokens depend on beside them.
+    pub made_by: String,
 }
 
 /// The tokens of a Parquet file of texts.
 pub(in crate::text) struct Made {
     source: Named,
     cache: Arc<ShardCache>,
+    /// That of the Parquet file.
+    sha256: String,
     /// The hash of all that its tokens depend on.
     name: String,
     column: String,
@@ -52,12 +56,13 @@ impl Made {
                 None => sha256_file(&local.path)?,
             },
         };
-        let (column, made_by) = (texts.column, made_by(texts.tokenizer));
+        let (column, made_by) = (texts.column, &texts.made_by);
         let mut hasher = Sha256::new();
         hasher.update(format!("{VERSION} {sha256} {column:?} {made_by}"));
         Ok(Self {
             source,
             cache,
+            sha256,
             name: hex(&hasher.finalize()),
             column: column.to_owned(),
             tokenizer: texts.tokenizer.clone(),
@@ -85,14 +90,24 @@ impl Made {
         })
     }
 
-    /// Writes the tokens of the texts at `from` to `path`.
-    fn write(&self, from: &Path, path: &Path, most: u64) -> Result<(), DataError> {
+    /// Writes the tokens of the texts at `from` to `path`, where they and `beside` bytes have at most `most`.
+    fn write(&self, from: &Path, path: &Path, (beside, most): (u64, u64)) -> Result<(), DataError> {
         let pieces = rows::texts(from, &self.column)?;
-        let written = write(pieces, &self.tokenizer, path, most)?;
+        let written = write(pieces, &self.tokenizer, path, most - beside)?;
         match written {
             Some(_) => Ok(()),
             None => Err(DataError::damaged(from, self.cache.too_large(most))),
         }
+    }
+
+    /// Refuses a file that is not the one whose name the tokens would have.
+    fn verify(&self, local: &Local) -> Result<(), DataError> {
+        local.verify()?;
+        if local.listed.is_none() && sha256_file(&local.path)? != self.sha256 {
+            let message = "it was changed while it was in use; start again with what is there now";
+            return Err(DataError::damaged(&local.path, message));
+        }
+        Ok(())
     }
 }
 
@@ -109,15 +124,15 @@ impl Entry for Made {
         let fetched = match &self.source {
             Named::There(fetched) => fetched,
             Named::Here(local) => {
-                local.verify()?;
-                return self.write(&local.path, path, most);
+                self.verify(local)?;
+                return self.write(&local.path, path, (0, most));
             }
         };
         let raw = path.with_added_extension("raw");
         let fail = |source| DataError::write(&raw, source);
         fetched.fetch(&raw, most)?;
         let bytes = raw.metadata().map_err(fail)?.len();
-        let written = self.write(&raw, path, most - bytes);
+        let written = self.write(&raw, path, (bytes.min(most), most));
         fs::remove_file(&raw).map_err(fail)?;
         written.map_err(|error| fetched.named(error))
     }
