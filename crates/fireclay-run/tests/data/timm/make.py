@@ -16,7 +16,7 @@ from timm.models._hub import save_config_for_hf
 
 MODELS = {
     "square": dict(input_size=(3, 24, 24), crop_pct=0.875, interpolation="bicubic"),
-    "wide": dict(input_size=(3, 18, 30), crop_pct=0.9, interpolation="bilinear", mean=(0.5, 0.4, 0.3), std=(0.2, 0.25, 0.3)),
+    "wide": dict(input_size=(3, 16, 26), crop_pct=0.8, interpolation="bilinear", mean=(0.5, 0.4, 0.3), std=(0.2, 0.25, 0.3)),
 }
 
 out = Path(sys.argv[1])
