@@ -12,7 +12,6 @@ use serde_json::Value;
 use crate::adapters::whole_base_sha256;
 use crate::artifacts::{ADAPTER_CONFIG, ADAPTERS, TOKENIZER};
 use crate::lock;
-use crate::read::load_run;
 use crate::run::{Base, RunError};
 
 /// A model with adapters, which shares all other weights with the one without.
@@ -181,9 +180,7 @@ impl Found {
     /// Those that a run wrote.
     fn own<F: Pretrainable>(folder: &Path, bytes: Vec<u8>) -> Result<Self, String> {
         let found = lora::describe::<F>(&bytes).map_err(|error| error.to_string())?;
-        let run = find(folder).ok().and_then(|run| load_run(&run).ok());
-        let is_run = run.is_some();
-        let start = run.and_then(|run| run.config.model.section().start.cloned());
+        let is_rounded = rounds_base(folder);
         Ok(Self {
             bytes,
             lora: found.lora,
@@ -191,8 +188,8 @@ impl Found {
             base: Some(KnownBase {
                 sha256: found.base_sha256,
                 hidden: found.model.config.hidden_values(),
-                is_rounded: start.is_some_and(|start| start.quantize.is_some()),
-                is_run,
+                is_rounded: is_rounded == Some(true),
+                is_run: is_rounded.is_some(),
             }),
             notes: Vec::new(),
         })
@@ -215,6 +212,14 @@ impl Found {
             notes: said.into_iter().collect(),
         })
     }
+}
+
+/// Whether the run in a folder has rounded the weights of its base; none where there is no run.
+fn rounds_base(folder: &Path) -> Option<bool> {
+    let path = find(folder).ok()?.join("config.toml");
+    let text = String::from_utf8(read(&path, LARGEST).ok()?).ok()?;
+    let config: toml::Table = text.parse().ok()?;
+    Some(config.get("model")?.get("quantize").is_some())
 }
 
 fn nothing_in(folder: &Path) -> String {

@@ -111,7 +111,8 @@ fn many_columns_are_looked_at_in_time_that_grows_with_them() {
     let mut unseen = Unseen::default();
     let begun = std::time::Instant::now();
     unseen.add(&data.preprocess, table.batch()).unwrap();
-    assert!(begun.elapsed().as_secs() < 4, "{:?}", begun.elapsed());
+    // With the square of the columns it would take minutes.
+    assert!(begun.elapsed().as_secs() < 30, "{:?}", begun.elapsed());
 }
 
 #[test]
@@ -127,7 +128,8 @@ fn a_row_of_a_million_keys_is_refused() {
     let error = Table::load(TableFormat::Jsonl, &config(&path, "y")).unwrap_err();
     let error = error.to_string();
     assert!(error.contains("1000002 columns"), "{error}");
-    assert!(begun.elapsed().as_secs() < 10, "{:?}", begun.elapsed());
+    // With the square of the keys it would take hours.
+    assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());
 }
 
 #[test]
