@@ -184,7 +184,7 @@ impl CheckpointArgs {
 pub struct OpenArgs {
     #[command(flatten)]
     pub weights: CheckpointArgs,
-    /// Put adapters beside the weights of a language model: a run with [lora] on this very model, or a folder of PEFT
+    /// Put adapters beside the weights of a language model: a run with `[lora]` on this very model, or a folder of PEFT
     #[arg(long, value_name = "FOLDER", value_parser = paths::path())]
     pub adapter: Option<PathBuf>,
     /// Compute on other hardware than the config names

@@ -21,7 +21,7 @@ pub struct Args {
     #[arg(required = true, value_name = "RUN", value_parser = paths::place())]
     pub runs: Vec<String>,
     /// Answer as NAME with adapters beside the weights of the one RUN, a language model; clients choose by `model`. The
-    /// folder is a run with [lora] on this very model, or one of PEFT; give it again for more
+    /// folder is a run with `[lora]` on this very model, or one of PEFT; give it again for more
     #[arg(long, value_name = "NAME=FOLDER", value_parser = paths::place())]
     pub adapter: Vec<String>,
     /// The address to listen on; any but one of this machine alone can be reached by others
