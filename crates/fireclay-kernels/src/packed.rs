@@ -11,6 +11,7 @@ mod format;
 mod nf4;
 #[cfg(all(test, feature = "flex"))]
 mod tests;
+mod wide;
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use crate::half::widely;
 use crate::operation::{Operation, apply};
 pub use format::Packing;
+use wide::{GROUP, Plain, Wide};
 
 /// A matrix of `[rows, columns]` on the host, row by row as PyTorch keeps the weight of a linear layer: a row is an
 /// output. Clones share its blocks.
@@ -138,17 +140,26 @@ impl Packed {
 
     #[cfg(not(feature = "flex"))]
     fn is_finite(&self) -> bool {
-        self.rows_are_finite(0..self.shape[0])
+        self.rows_are_finite(Plain, 0..self.shape[0])
     }
 
     #[inline(always)]
-    fn rows_are_finite(&self, rows: std::ops::Range<usize>) -> bool {
-        let mut row = vec![0.0; self.shape[1]];
-        rows.into_iter().all(|index| {
-            self.row(index, &mut row);
+    fn rows_are_finite(&self, wide: impl Wide, rows: std::ops::Range<usize>) -> bool {
+        let mut lanes = [true; GROUP];
+        for index in rows {
             // Not until the first that is none: that would be number by number.
-            row.iter().fold(true, |all, x| all & x.is_finite())
-        })
+            self.each(
+                wide,
+                index,
+                #[inline(always)]
+                |_, numbers| {
+                    for (all, number) in lanes.iter_mut().zip(numbers) {
+                        *all &= number.is_finite();
+                    }
+                },
+            );
+        }
+        lanes == [true; GROUP]
     }
 
     /// How its numbers are kept.
@@ -191,21 +202,39 @@ impl Packed {
         let mut numbers = vec![0.0; rows * columns];
         if columns > 0 {
             let rows = numbers.chunks_exact_mut(columns).enumerate();
-            rows.for_each(|(index, row)| self.row(index, row));
+            rows.for_each(|(index, row)| self.row(Plain, index, row));
         }
         numbers
     }
 
     /// Writes the numbers of a row.
     #[inline(always)]
-    fn row(&self, index: usize, row: &mut [f32]) {
+    fn row(&self, wide: impl Wide, index: usize, row: &mut [f32]) {
+        self.each(
+            wide,
+            index,
+            #[inline(always)]
+            |at, numbers| {
+                let left = &mut row[at..];
+                match left.first_chunk_mut() {
+                    Some(left) => *left = numbers,
+                    None => left.copy_from_slice(&numbers[..left.len()]),
+                }
+            },
+        );
+    }
+
+    /// Gives the numbers of a row, sixteen at a time, each with the place of the first; the last may have zeros after them.
+    #[inline(always)]
+    fn each(&self, wide: impl Wide, index: usize, take: impl FnMut(usize, [f32; GROUP])) {
+        let [rows, columns] = self.shape;
         match self.blocks.as_deref() {
-            None => row.fill(0.0),
-            Some(Blocks::Nf4(codes)) => codes.numbers(index * row.len(), row),
+            None => unreachable!("only its shape is known"),
+            Some(Blocks::Nf4(codes)) => codes.each(wide, [index * columns, columns], take),
             Some(Blocks::Whole(bytes)) => {
-                let bytes_of_row = bytes.len() / self.shape[0].max(1);
-                let bytes = &bytes[index * bytes_of_row..][..bytes_of_row];
-                self.format.numbers(bytes, row);
+                let length = bytes.len() / rows.max(1);
+                self.format
+                    .each(wide, &bytes[index * length..][..length], take);
             }
         }
     }
@@ -263,7 +292,7 @@ pub fn embedding_packed(table: &Packed, indices: Tensor<2, Int>) -> Tensor<3> {
     for (index, row) in indices.iter::<i64>().zip(numbers.chunks_mut(width.max(1))) {
         let known = usize::try_from(index).ok().filter(|index| *index < rows);
         let known = known.unwrap_or_else(|| panic!("index {index} of a table of {rows} rows"));
-        table.row(known, row);
+        table.row(Plain, known, row);
     }
     Tensor::from_data(TensorData::new(numbers, shape), &device)
 }

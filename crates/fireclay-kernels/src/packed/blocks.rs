@@ -1,8 +1,10 @@
-//! The numbers of one block of each kind that has its scale among its bytes, after the structs of ggml
+//! The numbers of one block of each kind that has its scale among its bytes, sixteen at a time, after the structs of ggml
 //! (`ggml-common.h`). Products and sums are in the order of the package `gguf` (`quants.py`), so that the numbers are
 //! the same bits.
 
 use burn::tensor::f16 as Half;
+
+use super::wide::{GROUP, Wide};
 
 /// Half precision as single. What is not finite there is not a number here.
 #[inline(always)]
@@ -18,145 +20,200 @@ pub(super) fn half(bytes: [u8; 2]) -> f32 {
     f32::from_bits(size.to_bits() | (bits & 0x8000) << 16)
 }
 
+/// Half precision with the exponent of single precision, as single.
 #[inline(always)]
-pub(super) fn f16(block: &[u8; 2], number: &mut [f32; 1]) {
-    *number = [half(*block)];
+pub(super) fn brain(bytes: [u8; 2]) -> f32 {
+    f32::from_bits(u32::from(u16::from_le_bytes(bytes)) << 16)
+}
+
+/// Sixteen whole numbers of a block, and what makes its numbers of them.
+pub(super) struct Group {
+    codes: [u8; GROUP],
+    scale: f32,
+    /// What is taken from each code before it is multiplied.
+    middle: f32,
+    /// What is taken from each product.
+    below: f32,
+}
+
+impl Group {
+    #[inline(always)]
+    pub(super) fn numbers(self, wide: impl Wide) -> [f32; GROUP] {
+        let mut numbers = wide.bytes(self.codes);
+        for number in &mut numbers {
+            *number = self.scale * (*number - self.middle) - self.below;
+        }
+        numbers
+    }
+}
+
+/// Sixteen bytes as two words, on which the same is done for all bytes.
+#[inline(always)]
+fn words(bytes: &[u8], from: usize) -> [u64; 2] {
+    let word = |from: usize| u64::from_le_bytes(std::array::from_fn(|at| bytes[from + at]));
+    [word(from), word(from + 8)]
 }
 
 #[inline(always)]
-pub(super) fn bf16(block: &[u8; 2], number: &mut [f32; 1]) {
-    *number = [f32::from_bits(u32::from(u16::from_le_bytes(*block)) << 16)];
+fn bytes([low, high]: [u64; 2]) -> [u8; GROUP] {
+    let mut bytes = [0; GROUP];
+    bytes[..8].copy_from_slice(&low.to_le_bytes());
+    bytes[8..].copy_from_slice(&high.to_le_bytes());
+    bytes
+}
+
+/// Low or high halves of sixteen bytes.
+#[inline(always)]
+fn nibbles(block: &[u8], from: usize, is_high: bool) -> [u64; 2] {
+    let shift = 4 * u32::from(is_high);
+    words(block, from).map(|word| word >> shift & 0x0f0f_0f0f_0f0f_0f0f)
+}
+
+/// Bits of bytes on top of lower ones.
+#[inline(always)]
+fn on_top(low: [u64; 2], high: [u64; 2]) -> [u8; GROUP] {
+    bytes([low[0] | high[0], low[1] | high[1]])
 }
 
 /// A scale, then signed bytes.
 #[inline(always)]
-pub(super) fn q8_0(block: &[u8; 34], numbers: &mut [f32; 32]) {
-    let scale = half([block[0], block[1]]);
-    for (number, byte) in numbers.iter_mut().zip(&block[2..]) {
-        *number = scale * f32::from(*byte as i8);
+pub(super) fn q8_0(block: &[u8; 34], group: usize) -> Group {
+    // With the sign turned over a byte counts from -128 on.
+    let codes = words(block, 2 + GROUP * group).map(|word| word ^ 0x8080_8080_8080_8080);
+    Group {
+        codes: bytes(codes),
+        scale: half([block[0], block[1]]),
+        middle: 128.0,
+        below: 0.0,
     }
 }
 
-/// Low halves of bytes, then high ones.
+/// A scale, then nibbles from -8 on: low halves of bytes, then high ones.
 #[inline(always)]
-fn nibbles(bytes: &[u8], numbers: &mut [f32], number: impl Fn(f32) -> f32) {
-    let (low, high) = numbers.split_at_mut(bytes.len());
-    for ((low, high), byte) in low.iter_mut().zip(high).zip(bytes) {
-        *low = number(f32::from(byte & 15));
-        *high = number(f32::from(byte >> 4));
+pub(super) fn q4_0(block: &[u8; 18], group: usize) -> Group {
+    Group {
+        codes: bytes(nibbles(block, 2, group == 1)),
+        scale: half([block[0], block[1]]),
+        middle: 8.0,
+        below: 0.0,
     }
-}
-
-/// A scale, then nibbles from -8 on.
-#[inline(always)]
-pub(super) fn q4_0(block: &[u8; 18], numbers: &mut [f32; 32]) {
-    let scale = half([block[0], block[1]]);
-    nibbles(&block[2..], numbers, |four| scale * (four - 8.0));
 }
 
 /// A scale, the least number, then nibbles.
 #[inline(always)]
-pub(super) fn q4_1(block: &[u8; 20], numbers: &mut [f32; 32]) {
-    let scale = half([block[0], block[1]]);
-    let least = half([block[2], block[3]]);
-    nibbles(&block[4..], numbers, |four| scale * four + least);
+pub(super) fn q4_1(block: &[u8; 20], group: usize) -> Group {
+    Group {
+        codes: bytes(nibbles(block, 4, group == 1)),
+        scale: half([block[0], block[1]]),
+        middle: 0.0,
+        below: -half([block[2], block[3]]),
+    }
 }
 
 /// Nibbles with a fifth bit each, which are apart.
 #[inline(always)]
-fn fives(fifth: &[u8], bytes: &[u8], numbers: &mut [f32; 32], number: impl Fn(f32) -> f32) {
-    let fifth = u32::from_le_bytes([fifth[0], fifth[1], fifth[2], fifth[3]]);
-    let (low, high) = numbers.split_at_mut(16);
-    for (at, ((low, high), byte)) in low.iter_mut().zip(high).zip(bytes).enumerate() {
-        let bit = |at: usize| (fifth >> at & 1) << 4;
-        *low = number((u32::from(byte & 15) | bit(at)) as f32);
-        *high = number((u32::from(byte >> 4) | bit(at + 16)) as f32);
-    }
+fn fives(block: &[u8], fifth: usize, from: usize, group: usize) -> [u8; GROUP] {
+    let fifth = &block[fifth + 2 * group..][..2];
+    on_top(
+        nibbles(block, from, group == 1),
+        [spread(fifth[0]), spread(fifth[1])],
+    )
+}
+
+/// Each bit of a byte as the fifth bit of a byte of its own, the lowest first.
+#[inline(always)]
+fn spread(bits: u8) -> u64 {
+    // A copy in each byte, of which a bit is kept: another in each, from the lowest on.
+    let each = (u64::from(bits) * 0x0101_0101_0101_0101) & 0x8040_2010_0804_0201;
+    // What is not zero carries into the highest bit.
+    let low = 0x7f7f_7f7f_7f7f_7f7f;
+    ((((each & low) + low) | each) >> 3) & 0x1010_1010_1010_1010
 }
 
 /// A scale, fifth bits, then nibbles: from -16 on.
 #[inline(always)]
-pub(super) fn q5_0(block: &[u8; 22], numbers: &mut [f32; 32]) {
-    let scale = half([block[0], block[1]]);
-    fives(&block[2..6], &block[6..], numbers, |five| {
-        scale * (five - 16.0)
-    });
+pub(super) fn q5_0(block: &[u8; 22], group: usize) -> Group {
+    Group {
+        codes: fives(block, 2, 6, group),
+        scale: half([block[0], block[1]]),
+        middle: 16.0,
+        below: 0.0,
+    }
 }
 
 /// A scale, the least number, fifth bits, then nibbles.
 #[inline(always)]
-pub(super) fn q5_1(block: &[u8; 24], numbers: &mut [f32; 32]) {
-    let scale = half([block[0], block[1]]);
-    let least = half([block[2], block[3]]);
-    fives(&block[4..8], &block[8..], numbers, |five| {
-        scale * five + least
-    });
+pub(super) fn q5_1(block: &[u8; 24], group: usize) -> Group {
+    Group {
+        codes: fives(block, 4, 8, group),
+        scale: half([block[0], block[1]]),
+        middle: 0.0,
+        below: -half([block[2], block[3]]),
+    }
 }
 
-/// The scale and the least number of one of eight groups, in six bits each. Those of the first four are whole; of the
-/// others the low four bits share a byte, and the two high ones are above those of the first four.
+/// The scale and the least number of one of eight parts, in six bits each, times those of the block. Those of the first
+/// four are whole; of the others the low four bits share a byte, and the two high ones are above those of the first four.
 #[inline(always)]
-fn six_bits(packed: &[u8], group: usize) -> [f32; 2] {
-    let pair = match group {
-        0..4 => [packed[group] & 63, packed[group + 4] & 63],
+fn six_bits(block: &[u8], part: usize) -> [f32; 2] {
+    let packed = &block[4..16];
+    let [scale, below] = match part {
+        0..4 => [packed[part] & 63, packed[part + 4] & 63],
         _ => [
-            packed[group + 4] & 15 | packed[group - 4] >> 6 << 4,
-            packed[group + 4] >> 4 | packed[group] >> 6 << 4,
+            packed[part + 4] & 15 | packed[part - 4] >> 6 << 4,
+            packed[part + 4] >> 4 | packed[part] >> 6 << 4,
         ],
     };
-    pair.map(f32::from)
+    let of_block = |at: usize| half([block[at], block[at + 1]]);
+    [
+        of_block(0) * f32::from(scale),
+        of_block(2) * f32::from(below),
+    ]
 }
 
-/// Scales of the scales and of the least numbers, both of eight groups of 32, then nibbles: of two groups in 32 bytes.
+/// Scales of the scales and of the least numbers, both of eight parts of 32, then nibbles: of two parts in 32 bytes.
 #[inline(always)]
-pub(super) fn q4_k(block: &[u8; 144], numbers: &mut [f32; 256]) {
-    let scale = half([block[0], block[1]]);
-    let least = half([block[2], block[3]]);
-    for pair in 0..4 {
-        let bytes = &block[16 + 32 * pair..][..32];
-        let (low, high) = numbers[64 * pair..][..64].split_at_mut(32);
-        for (group, numbers, shift) in [(2 * pair, low, 0), (2 * pair + 1, high, 4)] {
-            let [factor, below] = six_bits(&block[4..16], group);
-            let (scale, least) = (scale * factor, least * below);
-            for (number, byte) in numbers.iter_mut().zip(bytes) {
-                *number = scale * f32::from(byte >> shift & 15) - least;
-            }
-        }
+pub(super) fn q4_k(block: &[u8; 144], group: usize) -> Group {
+    let (part, half) = (group / 2, group % 2);
+    let [scale, below] = six_bits(block, part);
+    let from = 16 + 32 * (part / 2) + GROUP * half;
+    Group {
+        codes: bytes(nibbles(block, from, part % 2 == 1)),
+        scale,
+        middle: 0.0,
+        below,
     }
 }
 
-/// As [`q4_k`], with a fifth bit of each number before the nibbles: a bit of each byte for each group.
+/// As [`q4_k`], with a fifth bit of each number before the nibbles: a bit of each byte for each part.
 #[inline(always)]
-pub(super) fn q5_k(block: &[u8; 176], numbers: &mut [f32; 256]) {
-    let scale = half([block[0], block[1]]);
-    let least = half([block[2], block[3]]);
-    for (group, numbers) in numbers.chunks_exact_mut(32).enumerate() {
-        let bytes = &block[48 + 32 * (group / 2)..][..32];
-        let shift = 4 * (group % 2);
-        let [factor, below] = six_bits(&block[4..16], group);
-        let (scale, least) = (scale * factor, least * below);
-        for ((number, byte), fifth) in numbers.iter_mut().zip(bytes).zip(&block[16..48]) {
-            let five = byte >> shift & 15 | (fifth >> group & 1) << 4;
-            *number = scale * f32::from(five) - least;
-        }
+pub(super) fn q5_k(block: &[u8; 176], group: usize) -> Group {
+    let (part, half) = (group / 2, group % 2);
+    let [scale, below] = six_bits(block, part);
+    let from = 48 + 32 * (part / 2) + GROUP * half;
+    let fifth = words(block, 16 + GROUP * half);
+    let fifth = fifth.map(|word| (word >> part & 0x0101_0101_0101_0101) << 4);
+    Group {
+        codes: on_top(nibbles(block, from, part % 2 == 1), fifth),
+        scale,
+        middle: 0.0,
+        below,
     }
 }
 
-/// Low nibbles, pairs of high bits, scales of sixteen groups of 16, and their scale: from -32 on. Each half of the block
-/// has four runs of 32 numbers, of which two share the bytes of the nibbles and all those of the high bits.
+/// Low nibbles, pairs of high bits, scales of sixteen groups, and their scale: from -32 on. Each half of the block has
+/// four runs of 32 numbers, of which two share the bytes of the nibbles and all those of the high bits.
 #[inline(always)]
-pub(super) fn q6_k(block: &[u8; 210], numbers: &mut [f32; 256]) {
-    let scale = half([block[208], block[209]]);
-    for (group, numbers) in numbers.chunks_exact_mut(16).enumerate() {
-        let (part, run, half) = (group / 8, group / 2 % 4, group % 2);
-        let low = &block[64 * part + 32 * (run % 2) + 16 * half..][..16];
-        let high = &block[128 + 32 * part + 16 * half..][..16];
-        let (low_shift, high_shift) = (4 * (run / 2), 2 * run);
-        let factor = scale * f32::from(block[192 + group] as i8);
-        for ((number, low), high) in numbers.iter_mut().zip(low).zip(high) {
-            let six = low >> low_shift & 15 | (high >> high_shift & 3) << 4;
-            *number = factor * f32::from(six as i8 - 32);
-        }
+pub(super) fn q6_k(block: &[u8; 210], group: usize) -> Group {
+    let (part, run, side) = (group / 8, group / 2 % 4, group % 2);
+    let low = 64 * part + 32 * (run % 2) + GROUP * side;
+    let high = words(block, 128 + 32 * part + GROUP * side);
+    let high = high.map(|word| (word >> (2 * run) & 0x0303_0303_0303_0303) << 4);
+    Group {
+        codes: on_top(nibbles(block, low, run / 2 == 1), high),
+        scale: half([block[208], block[209]]) * f32::from(block[192 + group] as i8),
+        middle: 32.0,
+        below: 0.0,
     }
 }
 

@@ -8,7 +8,8 @@ use burn::tensor::Tensor;
 use pulp::NullaryFnOnce;
 
 use super::Packed;
-use crate::flex::{Matrix, PIECE, dot, numbers as numbers_of, product as multiply, run, tensor};
+use super::wide::{GROUP, Plain, Wide};
+use crate::flex::{Matrix, PIECE, numbers as numbers_of, product as multiply, run, tensor};
 use crate::linear::is_alone;
 
 /// Rows up to which each row of the matrix is made and used at once, rather than all of them first.
@@ -47,10 +48,12 @@ pub(super) fn numbers(weight: &Packed) -> Vec<f32> {
     if !numbers.is_empty() {
         let some = rows_in_piece(columns);
         let pieces = numbers.chunks_mut(some * columns).enumerate();
-        run(pieces.map(|(piece, numbers)| Unpacking {
-            weight,
-            first: piece * some,
-            numbers,
+        run(pieces.map(|(piece, numbers)| {
+            Widely(Unpacking {
+                weight,
+                first: piece * some,
+                numbers,
+            })
         }));
     }
     numbers
@@ -61,9 +64,11 @@ pub(super) fn is_finite(weight: &Packed) -> bool {
     let [rows, columns] = weight.shape;
     let some = rows_in_piece(columns);
     let pieces = (0..rows).step_by(some);
-    let found = run(pieces.map(|first| Finding {
-        weight,
-        rows: first..(first + some).min(rows),
+    let found = run(pieces.map(|first| {
+        Widely(Finding {
+            weight,
+            rows: first..(first + some).min(rows),
+        })
     }));
     found.into_iter().all(|is_finite| is_finite)
 }
@@ -73,12 +78,12 @@ struct Finding<'a> {
     rows: Range<usize>,
 }
 
-impl NullaryFnOnce for Finding<'_> {
+impl OfRows for Finding<'_> {
     type Output = bool;
 
     #[inline(always)]
-    fn call(self) -> bool {
-        self.weight.rows_are_finite(self.rows)
+    fn call(self, wide: impl Wide) -> bool {
+        self.weight.rows_are_finite(wide, self.rows)
     }
 }
 
@@ -94,14 +99,14 @@ struct Unpacking<'a> {
     numbers: &'a mut [f32],
 }
 
-impl NullaryFnOnce for Unpacking<'_> {
+impl OfRows for Unpacking<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn call(self) {
+    fn call(self, wide: impl Wide) {
         let rows = self.numbers.chunks_exact_mut(self.weight.shape[1]);
         for (index, row) in rows.enumerate() {
-            self.weight.row(self.first + index, row);
+            self.weight.row(wide, self.first + index, row);
         }
     }
 }
@@ -114,7 +119,7 @@ fn by_rows(x: &FlexTensor, count: usize, weight: &Packed) -> FlexTensor {
         let (some, x) = (rows_in_piece(columns), x.storage::<f32>());
         let firsts = (0..outputs).step_by(some);
         let pieces = firsts.map(|first| first..(first + some).min(outputs));
-        let found = run(pieces.clone().map(|rows| Rows { weight, rows, x }));
+        let found = run(pieces.clone().map(|rows| Widely(Rows { weight, rows, x })));
         for (rows, found) in pieces.zip(found) {
             for (output, found) in rows.zip(found.chunks_exact(count)) {
                 let places = products[output..].iter_mut().step_by(outputs);
@@ -132,18 +137,92 @@ struct Rows<'a> {
     x: &'a [f32],
 }
 
-impl NullaryFnOnce for Rows<'_> {
+impl OfRows for Rows<'_> {
     type Output = Vec<f32>;
 
     #[inline(always)]
-    fn call(self) -> Vec<f32> {
-        let mut row = vec![0.0; self.weight.shape[1]];
-        let mut products = Vec::with_capacity(self.rows.len() * (self.x.len() / row.len()));
-        for index in self.rows {
-            self.weight.row(index, &mut row);
-            let x = self.x.chunks_exact(row.len());
-            products.extend(x.map(|x| dot(&row, x)));
+    fn call(self, wide: impl Wide) -> Vec<f32> {
+        let columns = self.weight.shape[1];
+        let mut products = vec![0.0; self.rows.len() * (self.x.len() / columns)];
+        if self.x.len() == columns {
+            for (index, product) in self.rows.zip(&mut products) {
+                let mut sums = [0.0; GROUP];
+                self.weight.each(
+                    wide,
+                    index,
+                    // Inlined, or it is compiled for any processor.
+                    #[inline(always)]
+                    |at, numbers| add(wide, &mut sums, at, numbers, self.x),
+                );
+                *product = sums.iter().sum();
+            }
+            return products;
+        }
+        let mut row = vec![0.0; columns];
+        let products_of_rows = products.chunks_exact_mut(self.x.len() / columns);
+        for (index, products) in self.rows.zip(products_of_rows) {
+            self.weight.row(wide, index, &mut row);
+            for (x, product) in self.x.chunks_exact(columns).zip(products) {
+                *product = dot(wide, &row, x);
+            }
         }
         products
+    }
+}
+
+/// The product of two rows, in the order of a row whose numbers are made as they are used.
+#[inline(always)]
+fn dot(wide: impl Wide, row: &[f32], x: &[f32]) -> f32 {
+    let mut sums = [0.0; GROUP];
+    for (group, some) in row.chunks(GROUP).enumerate() {
+        let numbers = match some.first_chunk() {
+            Some(numbers) => *numbers,
+            None => filled(some),
+        };
+        add(wide, &mut sums, GROUP * group, numbers, x);
+    }
+    sums.iter().sum()
+}
+
+/// Adds the products of sixteen numbers with those of `x` from a place on, each to its sum.
+#[inline(always)]
+fn add(wide: impl Wide, sums: &mut [f32; GROUP], at: usize, numbers: [f32; GROUP], x: &[f32]) {
+    let left = &x[at..];
+    let x = match left.first_chunk::<GROUP>() {
+        Some(x) => *x,
+        None => filled(left),
+    };
+    for ((sum, number), x) in sums.iter_mut().zip(numbers).zip(x) {
+        *sum = wide.fused(number, x, *sum);
+    }
+}
+
+/// Fewer than sixteen numbers, then zeros.
+fn filled(some: &[f32]) -> [f32; GROUP] {
+    let mut all = [0.0; GROUP];
+    all[..some.len()].copy_from_slice(some);
+    all
+}
+
+/// Work on rows of a matrix, for any processor.
+trait OfRows {
+    type Output;
+
+    fn call(self, wide: impl Wide) -> Self::Output;
+}
+
+/// Work with the widest instructions that there are.
+struct Widely<W>(W);
+
+impl<W: OfRows> NullaryFnOnce for Widely<W> {
+    type Output = W::Output;
+
+    #[inline(always)]
+    fn call(self) -> W::Output {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(simd) = pulp::x86::V3::try_new() {
+            return self.0.call(simd);
+        }
+        self.0.call(Plain)
     }
 }

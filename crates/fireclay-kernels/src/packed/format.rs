@@ -2,10 +2,11 @@
 
 use super::PackedError;
 use super::blocks;
+use super::wide::{GROUP, Wide};
 
 /// The formats: a line each.
 macro_rules! formats {
-    ($($(#[$doc:meta])* $format:ident = $name:literal, $block:literal numbers in $bytes:literal bytes $(by $decode:path)?;)*) => {
+    ($($(#[$doc:meta])* $format:ident = $name:literal, $block:literal numbers in $bytes:literal bytes $(by $group:ident)? $(each by $half:ident)?;)*) => {
         /// How the numbers of a block are kept.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Packing {
@@ -36,17 +37,20 @@ macro_rules! formats {
                 match self { $(Self::$format => $bytes),* }
             }
 
-            /// Writes the numbers of whole blocks, which have their scales among their bytes.
+            /// Gives the numbers of a row with their scales among their bytes, sixteen at a time, each with the place of
+            /// the first; the last may have zeros after them.
             #[inline(always)]
-            pub(super) fn numbers(self, bytes: &[u8], numbers: &mut [f32]) {
+            pub(super) fn each(self, wide: impl Wide, row: &[u8], mut take: impl FnMut(usize, [f32; GROUP])) {
                 match self {
                     $($(Self::$format => {
-                        let (blocks, _) = bytes.as_chunks::<$bytes>();
-                        let (numbers, _) = numbers.as_chunks_mut::<$block>();
-                        for (block, numbers) in blocks.iter().zip(numbers) {
-                            $decode(block, numbers);
+                        let (blocks, _) = row.as_chunks::<$bytes>();
+                        for (block, bytes) in blocks.iter().enumerate() {
+                            for group in 0..$block / GROUP {
+                                take($block * block + GROUP * group, blocks::$group(bytes, group).numbers(wide));
+                            }
                         }
-                    })?)*
+                    })?
+                    $(Self::$format => halves(row, blocks::$half, take),)?)*
                     Self::Nf4 => unreachable!("its scales are apart"),
                 }
             }
@@ -59,25 +63,44 @@ formats! {
     /// bits with a scale for 256 of them (Dettmers et al. 2023, section 3). Blocks go on from row to row.
     Nf4 = "NF4", 64 numbers in 32 bytes;
     /// Eight bits and a scale, as in GGUF.
-    Q8_0 = "Q8_0", 32 numbers in 34 bytes by blocks::q8_0;
+    Q8_0 = "Q8_0", 32 numbers in 34 bytes by q8_0;
     /// Four bits and a scale, as in GGUF.
-    Q4_0 = "Q4_0", 32 numbers in 18 bytes by blocks::q4_0;
+    Q4_0 = "Q4_0", 32 numbers in 18 bytes by q4_0;
     /// Four bits, a scale and the least number, as in GGUF.
-    Q4_1 = "Q4_1", 32 numbers in 20 bytes by blocks::q4_1;
+    Q4_1 = "Q4_1", 32 numbers in 20 bytes by q4_1;
     /// Five bits and a scale, as in GGUF.
-    Q5_0 = "Q5_0", 32 numbers in 22 bytes by blocks::q5_0;
+    Q5_0 = "Q5_0", 32 numbers in 22 bytes by q5_0;
     /// Five bits, a scale and the least number, as in GGUF.
-    Q5_1 = "Q5_1", 32 numbers in 24 bytes by blocks::q5_1;
+    Q5_1 = "Q5_1", 32 numbers in 24 bytes by q5_1;
     /// Four bits, with scales and least numbers of eight groups in six bits each, as in GGUF.
-    Q4K = "Q4_K", 256 numbers in 144 bytes by blocks::q4_k;
+    Q4K = "Q4_K", 256 numbers in 144 bytes by q4_k;
     /// Five bits, likewise, as in GGUF.
-    Q5K = "Q5_K", 256 numbers in 176 bytes by blocks::q5_k;
+    Q5K = "Q5_K", 256 numbers in 176 bytes by q5_k;
     /// Six bits, with scales of sixteen groups in eight bits each, as in GGUF.
-    Q6K = "Q6_K", 256 numbers in 210 bytes by blocks::q6_k;
+    Q6K = "Q6_K", 256 numbers in 210 bytes by q6_k;
     /// Half precision: no blocks, and no scale.
-    F16 = "F16", 1 numbers in 2 bytes by blocks::f16;
+    F16 = "F16", 1 numbers in 2 bytes each by half;
     /// Half precision with the exponent of single precision.
-    BF16 = "BF16", 1 numbers in 2 bytes by blocks::bf16;
+    BF16 = "BF16", 1 numbers in 2 bytes each by brain;
+}
+
+/// Gives numbers of two bytes each, as [`Packing::each`] does.
+#[inline(always)]
+fn halves(row: &[u8], number: impl Fn([u8; 2]) -> f32, mut take: impl FnMut(usize, [f32; GROUP])) {
+    let (pairs, _) = row.as_chunks::<2>();
+    let (groups, rest) = pairs.as_chunks::<GROUP>();
+    for (group, pairs) in groups.iter().enumerate() {
+        let mut numbers = [0.0; GROUP];
+        // Not by `map`, whose loop the compiler unrolls before it sees vectors.
+        for (place, pair) in numbers.iter_mut().zip(pairs) {
+            *place = number(*pair);
+        }
+        take(GROUP * group, numbers);
+    }
+    if !rest.is_empty() {
+        let number = |at| rest.get(at).map_or(0.0, |pair| number(*pair));
+        take(GROUP * groups.len(), std::array::from_fn(number));
+    }
 }
 
 impl Packing {

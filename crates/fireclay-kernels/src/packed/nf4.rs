@@ -2,10 +2,12 @@
 
 use std::sync::LazyLock;
 
+use super::wide::{GROUP, Wide};
+
 /// Numbers that share a scale.
 const BLOCK: usize = 64;
 /// Scales that share a scale of their own.
-const GROUP: usize = 256;
+const GROUP_OF_SCALES: usize = 256;
 
 /// What the codes stand for: quantiles of the normal distribution, of which one is zero and the ends are -1 and 1
 /// (appendix E).
@@ -64,7 +66,7 @@ pub(super) struct Codes {
 /// Bytes of so many numbers.
 pub(super) fn bytes(count: usize) -> usize {
     let blocks = count.div_ceil(BLOCK);
-    count.div_ceil(2) + blocks + 4 * blocks.div_ceil(GROUP) + 4
+    count.div_ceil(2) + blocks + 4 * blocks.div_ceil(GROUP_OF_SCALES) + 4
 }
 
 impl Codes {
@@ -75,8 +77,8 @@ impl Codes {
         let sum: f64 = scales.iter().map(|scale| f64::from(*scale)).sum();
         let mean = (sum / scales.len().max(1) as f64) as f32;
         let rest: Vec<f32> = scales.iter().map(|scale| scale - mean).collect();
-        let groups: Vec<f32> = rest.chunks(GROUP).map(largest).collect();
-        let in_groups = rest.chunks(GROUP).zip(&groups);
+        let groups: Vec<f32> = rest.chunks(GROUP_OF_SCALES).map(largest).collect();
+        let in_groups = rest.chunks(GROUP_OF_SCALES).zip(&groups);
         let coded = in_groups.flat_map(|(rest, most)| {
             rest.iter()
                 .map(|rest| nearest(&DYNAMIC, ratio(*rest, *most)))
@@ -102,40 +104,53 @@ impl Codes {
         bytes
     }
 
-    /// Writes the numbers from the one at `start` on.
+    /// Gives `count` numbers from the one at `start` on, sixteen at a time, each with how many went before; after the last
+    /// there may be zeros.
     #[inline(always)]
-    pub fn numbers(&self, start: usize, numbers: &mut [f32]) {
+    pub fn each(
+        &self,
+        wide: impl Wide,
+        [start, count]: [usize; 2],
+        mut take: impl FnMut(usize, [f32; GROUP]),
+    ) {
         let dynamic = DYNAMIC.as_slice();
-        let (mut at, mut left) = (start, numbers);
-        while !left.is_empty() {
-            let block = at / BLOCK;
-            let length = ((block + 1) * BLOCK - at).min(left.len());
-            let (now, rest) = left.split_at_mut(length);
-            let group = self.groups[block / GROUP];
-            let scale = dynamic[usize::from(self.scales[block])] * group + self.mean;
-            let values = VALUES.map(|value| value * scale);
-            of_block(&self.codes, at, values, now);
-            (at, left) = (at + length, rest);
+        for at in (0..count).step_by(GROUP) {
+            let (first, left) = (start + at, (count - at).min(GROUP));
+            take(
+                at,
+                match first.is_multiple_of(GROUP) && left == GROUP {
+                    true => self.group(wide, dynamic, first),
+                    // Rows may begin and end within a byte.
+                    false => std::array::from_fn(|at| match at < left {
+                        true => self.number(dynamic, first + at),
+                        false => 0.0,
+                    }),
+                },
+            );
         }
     }
-}
 
-/// The numbers from the one at `at` on, which are of one block.
-#[inline(always)]
-fn of_block(codes: &[u8], at: usize, values: [f32; 16], numbers: &mut [f32]) {
-    let value = |code: u8| values[usize::from(code & 15)];
-    let (first, numbers) = numbers.split_at_mut(at % 2);
-    if let [first] = first {
-        *first = value(codes[at / 2]);
+    /// The scale of a block.
+    #[inline(always)]
+    fn scale(&self, dynamic: &[f32], block: usize) -> f32 {
+        dynamic[usize::from(self.scales[block])] * self.groups[block / GROUP_OF_SCALES] + self.mean
     }
-    let codes = &codes[at.div_ceil(2)..];
-    let (pairs, last) = numbers.as_chunks_mut::<2>();
-    let count = pairs.len();
-    for (pair, byte) in pairs.iter_mut().zip(codes) {
-        *pair = [value(byte >> 4), value(*byte)];
+
+    /// Sixteen numbers from a multiple of sixteen on, which are of one block.
+    #[inline(always)]
+    fn group(&self, wide: impl Wide, dynamic: &[f32], start: usize) -> [f32; GROUP] {
+        let scale = self.scale(dynamic, start / BLOCK);
+        let pairs: &[u8; GROUP / 2] = self.codes[start / 2..]
+            .first_chunk()
+            .expect("sixteen codes");
+        let codes = std::array::from_fn(|at| pairs[at / 2] >> (4 * (1 - at % 2)) & 15);
+        wide.values(VALUES, codes).map(|value| value * scale)
     }
-    if let [last] = last {
-        *last = value(codes[count] >> 4);
+
+    fn number(&self, dynamic: &[f32], at: usize) -> f32 {
+        let pair = self.codes[at / 2];
+        let code = pair >> (4 * (1 - at % 2)) & 15;
+        VALUES[usize::from(code)] * self.scale(dynamic, at / BLOCK)
     }
 }
 
@@ -176,6 +191,7 @@ fn nearest(values: &[f32], x: f32) -> u8 {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::packed::wide::Plain;
 
     /// What bitsandbytes made of 16,640 numbers (`tests/data/make_nf4.py`): the numbers as multiples of 2^-13, then what
     /// [`Codes::to_bytes`] gives.
@@ -226,12 +242,18 @@ pub(super) mod tests {
         }
     }
 
+    fn found(codes: &Codes, start: usize, count: usize) -> Vec<f32> {
+        let mut all = Vec::new();
+        codes.each(Plain, [start, count], |_, numbers| all.extend(numbers));
+        all.truncate(count);
+        all
+    }
+
     /// From wherever they begin.
     #[test]
     fn any_stretch_of_numbers_is_the_same() {
         let codes = Codes::round(&numbers()[..500]);
-        let mut all = vec![0.0; 500];
-        codes.numbers(0, &mut all);
+        let all = found(&codes, 0, 500);
         for (start, length) in [
             (0, 1),
             (1, 1),
@@ -241,8 +263,7 @@ pub(super) mod tests {
             (127, 129),
             (499, 1),
         ] {
-            let mut some = vec![0.0; length];
-            codes.numbers(start, &mut some);
+            let some = found(&codes, start, length);
             assert_eq!(some, all[start..][..length], "{length} from {start}");
         }
     }
@@ -250,8 +271,6 @@ pub(super) mod tests {
     #[test]
     fn nothing_but_zeros_stays() {
         let codes = Codes::round(&[0.0; 130]);
-        let mut found = [1.0; 130];
-        codes.numbers(0, &mut found);
-        assert_eq!(found, [0.0; 130]);
+        assert_eq!(found(&codes, 0, 130), [0.0; 130]);
     }
 }
