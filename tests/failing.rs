@@ -443,7 +443,9 @@ fn verb(sweep: &Sweep, line: &str, outputs: &[&str], stride: usize) {
     }
     let seconds = begun.elapsed().as_secs_f64();
     println!("{line}: {tried} faults, {failed} ended it; {seconds:.0} s");
-    assert!(tried > 0 && failed > 0, "{line}: {tried}, {failed}");
+    // A part of all may have no operation of a short command.
+    let has_none = share().is_some() && tried == 0;
+    assert!(has_none || failed > 0, "{line}: {tried}, {failed}");
 }
 
 /// A short training of a table, with all that a run remembers.
