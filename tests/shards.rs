@@ -5,8 +5,12 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
+
+use fireclay_data::arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
+use fireclay_data::parquet_bytes;
 
 use crate::language::GPT;
 use crate::resume::{kill, wait_for_a_record};
@@ -101,4 +105,75 @@ fn an_interrupted_training_leaves_no_half_of_a_shard() {
     let whole = |name: &String| name.ends_with(".shard") || name.ends_with(".json");
     let others: Vec<String> = names.filter(|name| !whole(name)).collect();
     assert!(others.is_empty(), "{others:?}");
+}
+
+/// An MLP on a table in four Parquet files behind an address.
+const TABLE: &str = r#"
+[device]
+backend = "flex"
+
+[data]
+type = "parquet"
+path = "train.sha256"
+target = "side"
+shard_cache_dir = "kept"
+
+[model]
+type = "mlp"
+hidden = [8]
+
+[task]
+type = "classification"
+
+[train]
+max_steps = 30
+batch_size = 16
+"#;
+
+/// Fifty rows, of which the sum of two numbers decides the class.
+fn rows(number: u32) -> Vec<u8> {
+    let pairs = (0..50).map(|row| {
+        let place = number * 50 + row;
+        (f64::from(place * 37 % 101), f64::from(place * 53 % 97))
+    });
+    let side = |(a, b): (f64, f64)| if a + b > 99.0 { "over" } else { "under" };
+    let a: ArrayRef = Arc::new(Float64Array::from_iter_values(
+        pairs.clone().map(|pair| pair.0),
+    ));
+    let b: ArrayRef = Arc::new(Float64Array::from_iter_values(
+        pairs.clone().map(|pair| pair.1),
+    ));
+    let sides: ArrayRef = Arc::new(StringArray::from_iter_values(pairs.map(side)));
+    let batch = RecordBatch::try_from_iter([("a", a), ("b", b), ("side", sides)]);
+    parquet_bytes(&[batch.unwrap()]).unwrap()
+}
+
+#[test]
+fn a_table_behind_an_address_trains_to_the_bits_of_its_files() {
+    let project = Project::with(TABLE);
+    let address = serve(project.path(""));
+    let mut lines = String::new();
+    for number in 0..4 {
+        let name = format!("{number}.parquet");
+        fs::write(project.path(&name), rows(number)).unwrap();
+        let hash = fireclay_data::sha256_file(&project.path(&name)).unwrap();
+        lines += &format!("{hash}  {address}/{name}\n");
+    }
+    project.write("train.sha256", &lines);
+    project.ok("check run.toml");
+    project.ok("train run.toml -q");
+    project.ok("train run.toml -q --set data.path=*.parquet");
+    let weights = |run: u32| project.bytes(&format!("runs/run/{run}/model.safetensors"));
+    assert!(weights(1) == weights(2), "fetched, they are others");
+    let lock = project.read("runs/run/1/run.lock");
+    assert!(lock.contains(&format!("{address}/3.parquet")), "{lock}");
+    project.ok("evaluate runs/run/1");
+    let (first, others) = lines.split_at(64);
+    project.write(
+        "train.sha256",
+        &format!("{}{others}", "0".repeat(first.len())),
+    );
+    project.refused("train run.toml -q", 1, &["0.parquet", "its SHA-256 is"]);
+    let refused = "train run.toml -q --set data.type=csv --set data.path=x.csv";
+    project.refused(refused, 2, &["data.shard_cache_dir", "parquet only"]);
 }

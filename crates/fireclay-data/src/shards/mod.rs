@@ -170,6 +170,11 @@ impl Fetched {
                 known,
                 file: Some(self.url.clone().into()),
             },
+            DataError::DuplicateColumn { column, advice, .. } => DataError::DuplicateColumn {
+                path: self.url.clone().into(),
+                column,
+                advice,
+            },
             other => other,
         }
     }
