@@ -219,9 +219,8 @@ mod tests {
         });
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("shard");
-        let stop = Stop::default();
+        let (hash, stop) = ("0".repeat(64), Stop::default());
         thread::scope(|scope| {
-            let hash = "0".repeat(64);
             let fetching = scope.spawn(|| fetch(&url, &hash, &path, u64::MAX, &stop));
             while received(&kept::part(&path)) == 0 && !fetching.is_finished() {
                 thread::sleep(Duration::from_millis(1));

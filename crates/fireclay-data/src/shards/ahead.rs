@@ -82,7 +82,7 @@ impl Drop for Ahead {
         stop.tell();
         changed.notify_all();
         // A server that says nothing holds nobody up: the thread ends when it is given up.
-        let _ = changed.wait_timeout_while(state, PATIENCE, |state| !state.is_over);
+        drop(changed.wait_timeout_while(state, PATIENCE, |state| !state.is_over));
     }
 }
 
@@ -113,7 +113,7 @@ impl Shared {
             let is_time = state.position > 0 && is_time(state.position);
             !is_time && !self.stop.is_told()
         };
-        let _state = self.changed.wait_while(self.lock(), is_early);
+        drop(self.changed.wait_while(self.lock(), is_early));
     }
 }
 
@@ -174,7 +174,7 @@ mod tests {
 
     fn ahead(room: Room) -> (Ahead, Receiver<usize>) {
         let (sender, receiver) = channel();
-        let samples = (0..100).map(|sample| (sample as usize + 1, sample));
+        let samples = (0..100_u32).map(|sample| (sample as usize + 1, sample));
         let ahead = Ahead::new(Tens(sender), Box::new(samples), room);
         (ahead.expect("a thread"), receiver)
     }
