@@ -43,6 +43,7 @@ mod reports;
 mod resume;
 mod runs;
 mod serve;
+mod shards;
 mod shipped;
 mod tables;
 mod tracking;

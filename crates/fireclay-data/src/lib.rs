@@ -41,6 +41,7 @@ mod random;
 mod saved;
 mod shards;
 mod split;
+mod stop;
 mod table;
 #[cfg(test)]
 mod testing;
@@ -81,6 +82,7 @@ pub use self::pairs::{
 };
 pub use self::prefetch::{Prefetch, PrefetchError, prefetch};
 pub use self::questions::{Asked, Choice, Question, QuestionFormat, Questions};
+pub use self::shards::{Ahead, Upcoming};
 pub use self::split::{SPLIT_NAMES, SplitConfig, Splits};
 pub use self::table::{
     Batch, Carried, CategoricalEncoding, ColumnConfig, ColumnKind, ColumnReport, DataReport,

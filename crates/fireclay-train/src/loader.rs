@@ -11,7 +11,8 @@ use burn::data::dataset::DatasetError;
 use burn::tensor::Device;
 use fireclay_data::busy::{self, Work};
 use fireclay_data::{
-    EpochOrder, Prefetch, PrefetchError, batch_count, batches, epoch_order, prefetch, shard,
+    Ahead, EpochOrder, Prefetch, PrefetchError, Upcoming, batch_count, batches, epoch_order,
+    prefetch, shard, shard_range,
 };
 
 pub use crate::position::{Cursor, HandedOut, Part, Position};
@@ -48,6 +49,11 @@ pub trait Samples: Send + Sync + 'static {
     /// epoch.
     fn arrange(&self, order: EpochOrder, _batch_size: usize, _key: (u64, u64)) -> EpochOrder {
         order
+    }
+
+    /// What fetches ahead of time whatever these samples will need, if any of it has to be fetched.
+    fn ahead(&self, _samples: Upcoming) -> Option<Ahead> {
+        None
     }
 
     /// Puts the samples at `indices` together, in that order. Whatever is random in it, such as
@@ -207,7 +213,7 @@ impl<S: Samples> OrderedLoader<S> {
 impl<S: Samples> DataLoader<S::Batch> for OrderedLoader<S> {
     fn iter<'a>(&'a self) -> Box<dyn DataLoaderIterator<S::Batch> + 'a> {
         let Position { epoch, batch } = self.cursor.get();
-        let order = self.epoch(epoch);
+        let order = Arc::new(self.epoch(epoch));
         let Order {
             batch_size,
             drop_last,
@@ -218,6 +224,8 @@ impl<S: Samples> DataLoader<S::Batch> for OrderedLoader<S> {
         let left = batches(order.len(), batch_size, drop_last).skip(batch);
         let left = left.skip(rank).step_by(world);
         let processed = left.clone().next().map_or(order.len(), |next| next.start);
+        let soon = upcoming(order.clone(), left.clone(), share);
+        let ahead = self.samples.ahead(soon);
         let (samples, cut) = (self.samples.clone(), self.cut);
         // Made as they are needed: an epoch may have millions of batches.
         let jobs = left.flat_map(move |batch| {
@@ -233,11 +241,12 @@ impl<S: Samples> DataLoader<S::Batch> for OrderedLoader<S> {
             })?;
             Ok((host, job))
         };
-        let ahead = 2 * self.threads.max(1) * cut.of_share(share);
-        let hosts = prefetch(jobs, self.threads, ahead, assemble);
+        let depth = 2 * self.threads.max(1) * cut.of_share(share);
+        let hosts = prefetch(jobs, self.threads, depth, assemble);
         Box::new(OrderedIter {
             loader: self,
             epoch,
+            ahead,
             hosts,
             processed,
         })
@@ -257,9 +266,24 @@ impl<S: Samples> DataLoader<S::Batch> for OrderedLoader<S> {
     }
 }
 
+/// The samples of a share of batches, each with the end of its batch.
+fn upcoming(
+    order: Arc<EpochOrder>,
+    batches: impl Iterator<Item = Range<usize>> + Send + 'static,
+    share: Share,
+) -> Upcoming {
+    Box::new(batches.flat_map(move |batch| {
+        let own = shard_range(batch.len(), share.rank, share.world);
+        let samples = order.at(batch.start + own.start..batch.start + own.end);
+        samples.into_iter().map(move |sample| (batch.end, sample))
+    }))
+}
+
 struct OrderedIter<'a, S: Samples> {
     loader: &'a OrderedLoader<S>,
     epoch: u64,
+    /// Before the batches, whose threads may wait for what it fetches.
+    ahead: Option<Ahead>,
     hosts: Prefetch<(S::Host, Job), DatasetError>,
     processed: usize,
 }
@@ -272,6 +296,9 @@ impl<S: Samples> Iterator for OrderedIter<'_, S> {
             Ok((host, job)) => {
                 if job.part.is_last {
                     self.processed = job.end;
+                    if let Some(ahead) = &self.ahead {
+                        ahead.at(job.end);
+                    }
                 }
                 self.loader.handed_out.set(job.part);
                 Ok(self.loader.samples.upload(host, &self.loader.device))

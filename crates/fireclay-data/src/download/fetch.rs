@@ -11,6 +11,7 @@ use ureq::{Agent, Body};
 use crate::error::DataError;
 use crate::hash::sha256_file;
 use crate::kept;
+use crate::stop::Stop;
 
 /// A connection that says nothing for so long is given up; what came until then is kept.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -18,14 +19,20 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Fetches `url` to `file`, whose hash must be `sha256` in small letters.
 ///
 /// Until it is whole it is called `….part`; a later call goes on where this one stopped. Nothing is
-/// kept of a file of more than `most` bytes.
-pub(crate) fn fetch(url: &str, sha256: &str, file: &Path, most: u64) -> Result<(), DataError> {
+/// kept of a file of more than `most` bytes, and of one that `stop` says is no longer wanted.
+pub(crate) fn fetch(
+    url: &str,
+    sha256: &str,
+    file: &Path,
+    most: u64,
+    stop: &Stop,
+) -> Result<(), DataError> {
     let part = kept::part(file);
     if received(&part) > 0 && sha256_file(&part)? == sha256 {
         // The last call was stopped between the last byte and the new name.
         return rename(&part, file);
     }
-    receive(url, &part, most)?;
+    receive(url, &part, most, stop)?;
     let found = sha256_file(&part)?;
     if found != sha256 {
         fs::remove_file(&part).map_err(|source| DataError::write(&part, source))?;
@@ -45,7 +52,7 @@ fn rename(part: &Path, file: &Path) -> Result<(), DataError> {
 }
 
 /// Appends what is missing to the part.
-fn receive(url: &str, part: &Path, most: u64) -> Result<(), DataError> {
+fn receive(url: &str, part: &Path, most: u64, stop: &Stop) -> Result<(), DataError> {
     let (response, start) = respond(url, received(part))?;
     let expected = response.body().content_length().map(|rest| start + rest);
     if expected.is_some_and(|expected| expected > most) {
@@ -55,7 +62,12 @@ fn receive(url: &str, part: &Path, most: u64) -> Result<(), DataError> {
     // One byte more tells a file that is too large from one that just fits.
     let body = response.into_body().into_reader();
     let left = most.saturating_sub(start).saturating_add(1);
-    let copied = copy(&mut body.take(left), &mut file);
+    let copied = copy(&mut body.take(left), &mut file, stop);
+    if let Err(error) = stop.check() {
+        drop(file);
+        fs::remove_file(part).map_err(|source| DataError::write(part, source))?;
+        return Err(error);
+    }
     let saved = file.sync_all();
     drop(file);
     let length = received(part);
@@ -146,9 +158,10 @@ enum CopyError {
     Write(io::Error),
 }
 
-fn copy(reader: &mut impl Read, file: &mut File) -> Result<(), CopyError> {
+/// Copies to the end, or until `stop` is told.
+fn copy(reader: &mut impl Read, file: &mut File, stop: &Stop) -> Result<(), CopyError> {
     let mut buffer = vec![0; 1 << 16];
-    loop {
+    while !stop.is_told() {
         match reader.read(&mut buffer) {
             Ok(0) => return Ok(()),
             Ok(read) => file.write_all(&buffer[..read]).map_err(CopyError::Write)?,
@@ -156,6 +169,7 @@ fn copy(reader: &mut impl Read, file: &mut File) -> Result<(), CopyError> {
             Err(error) => return Err(CopyError::Read(error)),
         }
     }
+    Ok(())
 }
 
 fn refused(url: &str, status: StatusCode) -> DataError {
@@ -182,5 +196,39 @@ fn fail(url: &str, message: String) -> DataError {
     DataError::Download {
         url: url.to_owned(),
         message,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_left_of_what_nobody_wants_any_more() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/endless", listener.local_addr().unwrap());
+        thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n");
+            while stream.write_all(&[7; 1000]).is_ok() {
+                thread::sleep(Duration::from_millis(1));
+            }
+        });
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("shard");
+        let (hash, stop) = ("0".repeat(64), Stop::default());
+        thread::scope(|scope| {
+            let fetching = scope.spawn(|| fetch(&url, &hash, &path, u64::MAX, &stop));
+            while received(&kept::part(&path)) == 0 && !fetching.is_finished() {
+                thread::sleep(Duration::from_millis(1));
+            }
+            stop.tell();
+            let error = fetching.join().unwrap().unwrap_err().to_string();
+            assert!(error.contains("nobody wants it"), "{error}");
+        });
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

@@ -17,6 +17,7 @@ use crate::error::DataError;
 use crate::hash::sha256_file;
 use crate::kept;
 use crate::note::Note;
+use crate::stop::Stop;
 
 /// A file to fetch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -173,7 +174,7 @@ fn complete(entry: &DownloadConfig, folder: &Path) -> Result<Option<Note>, DataE
     let wanted = entry.sha256.to_ascii_lowercase();
     let mut note = None;
     if !is_whole(&file, &wanted) {
-        fetch(&entry.url, &wanted, &file, entry.most())?;
+        fetch(&entry.url, &wanted, &file, entry.most(), &Stop::default())?;
         let message = format!("fetched {} from {}", file.display(), entry.url);
         note = Some(Note::general(message));
     }

@@ -290,9 +290,19 @@ impl DataError {
     }
 }
 
-/// The path as an error should show it; also works where there is no such file.
+/// The path as an error should show it; also works where there is no such file, and for an address.
 pub(crate) fn absolute(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+    match path.to_str().is_some_and(is_address) {
+        true => path.to_owned(),
+        false => std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
+    }
+}
+
+/// Whether a name is that of a file behind an address.
+pub(crate) fn is_address(name: &str) -> bool {
+    ["http://", "https://"]
+        .iter()
+        .any(|scheme| name.starts_with(scheme))
 }
 
 fn in_file(file: &Option<PathBuf>) -> String {

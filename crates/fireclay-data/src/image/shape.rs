@@ -108,9 +108,11 @@ pub(super) fn in_parallel<T: Send>(
     work: impl Fn(&[usize]) -> T + Sync,
 ) -> impl Iterator<Item = T> {
     let stretches: Vec<&[usize]> = match source.shuffled() {
-        Some(Shuffled { mixed, archive, .. }) => rows
-            .chunk_by(|one, next| archive(*one) / mixed == archive(*next) / mixed)
-            .collect(),
+        Some(Shuffled { room, archive, .. }) => {
+            let group = |row: &usize| archive(*row) / room.shards;
+            rows.chunk_by(|one, next| group(one) == group(next))
+                .collect()
+        }
         None => vec![rows],
     };
     stretches.into_iter().flat_map(move |rows| {

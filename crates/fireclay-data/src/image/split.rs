@@ -1,5 +1,6 @@
 //! The images of one split: read, decoded, varied and handed out in batches.
 
+mod ahead;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -64,7 +65,7 @@ impl ImageSplit {
         let Some(shuffled) = self.source.shuffled() else {
             return order;
         };
-        let counts = (shuffled.archives, shuffled.mixed);
+        let counts = (shuffled.archives, shuffled.room.shards);
         shards::arrange(order, counts, key, |sample| {
             let row = self.rows[sample as usize];
             (shuffled.archive)(row as usize)

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use serde::Serialize;
@@ -13,6 +13,7 @@ use super::opened::Opened;
 use crate::error::DataError;
 use crate::files::OpenFile;
 use crate::kept;
+use crate::stop::Stop;
 
 /// What the folder may hold where the configuration does not say.
 const DEFAULT_BYTES: u64 = 20 << 30;
@@ -31,11 +32,12 @@ pub(crate) trait Entry {
     /// Whether what is at `path` is all of it. A process asks once.
     fn is_whole(&self, path: &Path) -> bool;
 
-    /// Puts it at `path`, where it and whatever is beside it for the time being have at most `most` bytes.
+    /// Puts it at `path`, where it and whatever is beside it for the time being have at most `most` bytes. Where `stop` is
+    /// told meanwhile nothing is left of it.
     ///
     /// # Errors
     /// What keeps it from being there.
-    fn make(&self, path: &Path, most: u64) -> Result<(), DataError>;
+    fn make(&self, path: &Path, most: u64, stop: &Stop) -> Result<(), DataError>;
 }
 
 /// The folder.
@@ -104,18 +106,40 @@ impl ShardCache {
     /// Those of [`Entry::make`]; [`DataError::Read`] and [`DataError::Write`].
     pub(crate) fn open(&self, entry: &impl Entry) -> Result<Arc<OpenFile>, DataError> {
         // One is made at a time: there is room for one more than is kept.
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock();
         let name = entry.name();
-        // A file that is thrown out takes room as long as it is open.
-        if !state.open.holds(name) && !self.path(name).exists() {
-            state.open.clear();
-        }
+        self.close_before(name, &mut state);
         let State { open, verified } = &mut *state;
         open.or_open(name.to_owned(), || {
-            let file = self.found_or_made(entry, verified.contains(name))?;
+            let file = self.found_or_made(entry, verified.contains(name), &Stop::default())?;
             verified.insert(name.to_owned());
             Ok(file)
         })
+    }
+
+    /// Makes a shard that will be needed, unless it is there or `stop` is told. Those that are open can be read meanwhile.
+    /// If it cannot be made, whoever opens it tries again and is told.
+    pub(crate) fn prepare(&self, entry: &impl Entry, stop: &Stop) {
+        let name = entry.name();
+        let is_known = {
+            let mut state = self.lock();
+            self.close_before(name, &mut state);
+            state.verified.contains(name)
+        };
+        if self.found_or_made(entry, is_known, stop).is_ok() {
+            self.lock().verified.insert(name.to_owned());
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Closes all files before one is made: what is thrown out takes room as long as it is open.
+    fn close_before(&self, name: &str, state: &mut State) {
+        if !state.open.holds(name) && !self.path(name).exists() {
+            state.open.clear();
+        }
     }
 
     /// Why a shard of more than `most` bytes is refused.
@@ -130,7 +154,12 @@ impl ShardCache {
         self.folder.join(format!("{name}{ENDING}"))
     }
 
-    fn found_or_made(&self, entry: &impl Entry, is_known: bool) -> Result<OpenFile, DataError> {
+    fn found_or_made(
+        &self,
+        entry: &impl Entry,
+        is_known: bool,
+        stop: &Stop,
+    ) -> Result<OpenFile, DataError> {
         let path = self.path(entry.name());
         let find = || {
             let file = OpenFile::open(&path).ok()?;
@@ -148,8 +177,10 @@ impl ShardCache {
         }
         // Of all processes that share the folder one makes room at a time.
         kept::once(&self.folder.join("fetching"), find, || {
+            // Whoever waited may have been told in between.
+            stop.check()?;
             self.make_room(&path)?;
-            entry.make(&path, self.most / 2)?;
+            entry.make(&path, self.most / 2, stop)?;
             OpenFile::open(&path)
         })
     }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use crate::error::DataError;
+use crate::error::{DataError, is_address};
 use crate::files::read_small;
 
 /// What the name of a manifest ends in.
@@ -61,10 +61,7 @@ fn listed(text: &str, folder: &Path) -> Result<Vec<Listed>, String> {
             return Err(wrong(&format!("names {place} a second time")));
         }
         let hash = hash.to_ascii_lowercase();
-        let is_far = ["http://", "https://"]
-            .iter()
-            .any(|scheme| place.starts_with(scheme));
-        all.push(match is_far {
+        all.push(match is_address(place) {
             true => Listed::There(place.to_owned(), hash),
             false => Listed::Here(folder.join(place), hash),
         });

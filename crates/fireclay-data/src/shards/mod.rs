@@ -1,5 +1,6 @@
 //! Files that a glob or a manifest names, of which those behind an address are fetched when they are needed.
 
+mod ahead;
 mod cache;
 mod manifest;
 mod opened;
@@ -12,11 +13,14 @@ use crate::download::fetch;
 use crate::error::DataError;
 use crate::files::{OpenFile, expand};
 use crate::hash::sha256_file;
+use crate::stop::Stop;
 
+pub(crate) use self::ahead::Shelf;
+pub use self::ahead::{Ahead, Upcoming};
 pub(crate) use self::cache::{Entry, ShardCache};
 use self::manifest::{Listed, is_manifest};
 pub(crate) use self::opened::Opened;
-pub(crate) use self::order::{MIXED, arrange, check_room};
+pub(crate) use self::order::{MIXED, Room, arrange, check_room};
 
 /// A shard that was named.
 #[derive(Debug)]
@@ -166,16 +170,26 @@ impl Fetched {
                 known,
                 file: Some(self.url.clone().into()),
             },
+            DataError::DuplicateColumn { column, advice, .. } => DataError::DuplicateColumn {
+                path: self.url.clone().into(),
+                column,
+                advice,
+            },
             other => other,
         }
     }
 
-    /// Puts it at `path`, unless it has more than `most` bytes, which the folder says.
+    /// Fetches it ahead of time.
+    pub(crate) fn prepare(&self, stop: &Stop) {
+        self.cache.prepare(self, stop);
+    }
+
+    /// Puts it at `path`, unless it has more than `most` bytes, which the folder says, or `stop` is told.
     ///
     /// # Errors
     /// [`DataError::Download`], [`DataError::Read`] and [`DataError::Write`].
-    pub(crate) fn fetch(&self, path: &Path, most: u64) -> Result<(), DataError> {
-        fetch(&self.url, &self.sha256, path, most).map_err(|error| match error {
+    pub(crate) fn fetch(&self, path: &Path, most: u64, stop: &Stop) -> Result<(), DataError> {
+        fetch(&self.url, &self.sha256, path, most, stop).map_err(|error| match error {
             DataError::Download { url, message } if message.contains("max_unpacked_bytes") => {
                 DataError::Download {
                     url,
@@ -196,7 +210,7 @@ impl Entry for Fetched {
         sha256_file(path).is_ok_and(|hash| hash == self.sha256)
     }
 
-    fn make(&self, path: &Path, most: u64) -> Result<(), DataError> {
-        self.fetch(path, most)
+    fn make(&self, path: &Path, most: u64, stop: &Stop) -> Result<(), DataError> {
+        self.fetch(path, most, stop)
     }
 }

@@ -7,11 +7,24 @@ use crate::random::{Purpose, shuffle, stream};
 /// Shards whose samples are mixed where the configuration does not say.
 pub(crate) const MIXED: usize = 4;
 
-/// Refuses a cache that would throw out what the next batch needs.
+/// What a folder keeps of shards at a time without throwing one out that is needed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room {
+    /// How many shards are mixed, and fetched ahead at most.
+    pub(crate) shards: usize,
+    /// The bytes of those that are kept while one more is fetched.
+    pub(crate) bytes: u64,
+}
+
+/// The room in a cache of `most` bytes; one that would throw out what the next batch needs is refused.
 ///
 /// # Errors
 /// [`DataError::Unusable`].
-pub(crate) fn check_room(mut lengths: Vec<u64>, mixed: usize, most: u64) -> Result<(), DataError> {
+pub(crate) fn check_room(
+    mut lengths: Vec<u64>,
+    mixed: usize,
+    most: u64,
+) -> Result<Room, DataError> {
     lengths.sort_unstable_by(|a, b| b.cmp(a));
     let needed: u64 = lengths.iter().take(mixed).sum();
     match needed > most / 2 {
@@ -19,7 +32,10 @@ pub(crate) fn check_room(mut lengths: Vec<u64>, mixed: usize, most: u64) -> Resu
             "the samples of {mixed} shards are mixed (data.shards_mixed), which have up to {needed} bytes, more than half of \
              data.shard_cache_bytes = {most}: raise that, or mix fewer"
         ))),
-        false => Ok(()),
+        false => Ok(Room {
+            shards: mixed,
+            bytes: most / 2,
+        }),
     }
 }
 

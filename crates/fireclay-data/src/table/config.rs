@@ -16,7 +16,8 @@ with_dialect! {
     #[serde(deny_unknown_fields)]
     pub struct TableConfig {
         {
-            /// The file, or a glob such as `data/*.csv`; relative to the working directory.
+            /// The file, or a glob such as `data/*.csv`; relative to the working directory. For parquet also a manifest
+            /// (`train.sha256`): lines as `sha256sum` prints them, a hash and a path or an address.
             pub path: String,
             /// A separate file (or glob) for validation; then no validation rows are taken from `path`.
             #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -24,6 +25,13 @@ with_dialect! {
             /// A separate file (or glob) for the test; then no test rows are taken from `path`.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub test_path: Option<String>,
+            /// The folder of files that are fetched, for a manifest of files behind addresses (parquet). Default: in the
+            /// user's cache.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub shard_cache_dir: Option<String>,
+            /// The most bytes that this folder may hold (parquet). Default: 20 GiB.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub shard_cache_bytes: Option<u64>,
             /// The column to predict.
             #[serde(default, skip_serializing_if = "String::is_empty")]
             pub target: String,

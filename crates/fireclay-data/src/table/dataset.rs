@@ -1,5 +1,6 @@
 //! A table made ready for training: split, encoded, in memory.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -33,8 +34,10 @@ pub struct TableData {
     pub test: Split,
     /// What the user should know, such as columns left out.
     pub notes: Vec<Note>,
-    /// The files that were read.
+    /// The files that were read, but those that were fetched.
     pub files: Vec<PathBuf>,
+    /// The hashes of those, by their addresses.
+    pub hashes: BTreeMap<String, String>,
 }
 
 /// The encoded rows of one split. Clones are cheap.
@@ -170,13 +173,15 @@ impl TableData {
                 notes.extend(unseen.map(|note| note.of_split(name)));
             }
         }
+        let (files, hashes) = table.sources();
         Ok(Self {
             train,
             valid,
             test,
             preprocess,
             notes,
-            files: table.files.clone(),
+            files,
+            hashes,
         })
     }
 

@@ -12,6 +12,7 @@ use super::config::TableConfig;
 use super::format::TableFormat;
 use super::pieces::{collect, join};
 use super::reading::Readings;
+use super::shards::Listed;
 use super::stream::{ReadOptions, stream};
 use crate::column::{column, text};
 use crate::error::{DataError, absolute};
@@ -22,8 +23,10 @@ pub struct Table {
     batch: RecordBatch,
     /// Where each column is, by its name.
     positions: Arc<HashMap<String, usize>>,
-    /// The files in the order of their rows.
+    /// The files in the order of their rows; of those that were fetched the addresses.
     pub files: Vec<PathBuf>,
+    /// Where files came from that no path or glob names.
+    listed: Listed,
     /// The rows of each file.
     pub(crate) file_rows: Vec<Range<usize>>,
     /// The rows of a separate validation file.
@@ -37,7 +40,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// Reads a file or a glob.
+    /// Reads a file or a glob, of Parquet also a manifest.
     ///
     /// # Errors
     /// What is wrong with the first bad file, with its absolute path, and line where there is one;
@@ -52,6 +55,7 @@ impl Table {
         let (files, file_rows) = sources.into_iter().unzip();
         Ok(Self {
             files,
+            listed: stream.listed(),
             file_rows,
             notes: stream.notes(),
             ..Self::from_batch(join(stream.columns(), pieces)?)
@@ -93,12 +97,18 @@ impl Table {
             positions: Arc::new(positions.collect()),
             batch,
             files: Vec::new(),
+            listed: Listed::default(),
             file_rows: Vec::new(),
             valid: None,
             test: None,
             readings: Readings::default(),
             notes: Vec::new(),
         }
+    }
+
+    /// The files to hash, and the hashes of what was fetched by its address.
+    pub(super) fn sources(&self) -> (Vec<PathBuf>, BTreeMap<String, String>) {
+        self.listed.sources(&self.files)
     }
 
     /// All rows.
@@ -250,6 +260,7 @@ impl Table {
         let own = std::mem::replace(&mut self.batch, empty);
         self.batch = join(&names, vec![own, other.batch])?;
         self.files.extend(other.files);
+        self.listed.extend(other.listed);
         self.notes.extend(other.notes);
         let rows = other.file_rows.into_iter();
         let rows = rows.map(|rows| rows.start + start..rows.end + start);

@@ -16,6 +16,7 @@ mod reading;
 mod report;
 mod rows;
 mod schema;
+mod shards;
 mod stream;
 mod texts;
 mod validate;

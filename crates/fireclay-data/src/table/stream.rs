@@ -4,17 +4,17 @@
 //! decides what it means. So a column of integers with one word in the millionth row is simply
 //! text, `007` stays `007`, and a piece of a file looks like the same piece of the whole.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::Path;
 
 use arrow::array::RecordBatch;
 
 use super::config::TableConfig;
 use super::dialect::Dialect;
-use super::format::{Batches, NullCounts, TableFormat};
+use super::format::{NullCounts, TableFormat};
+use super::shards::{Listed, Reading, Shards};
 use crate::column::Columns;
 use crate::error::DataError;
-use crate::files::expand;
 
 /// The number of rows in a piece.
 pub(crate) const BATCH_ROWS: usize = 16 * 1024;
@@ -48,6 +48,10 @@ pub struct ReadOptions {
     pub is_settled: bool,
     /// The columns that the finished run reads; none where there is no run.
     pub wanted: Vec<String>,
+    /// The folder of files that are fetched; none for that in the user's cache (parquet).
+    pub shard_cache_dir: Option<String>,
+    /// The most bytes that it may hold; none for 20 GiB (parquet).
+    pub shard_cache_bytes: Option<u64>,
 }
 
 impl ReadOptions {
@@ -62,6 +66,8 @@ impl ReadOptions {
             skip_bad_lines: false,
             is_settled: false,
             wanted: Vec::new(),
+            shard_cache_dir: None,
+            shard_cache_bytes: None,
         }
     }
 
@@ -69,6 +75,8 @@ impl ReadOptions {
     pub fn from_config(format: TableFormat, config: &TableConfig) -> Self {
         let mut options = Self::new(format);
         options.dialect = config.dialect();
+        options.shard_cache_dir.clone_from(&config.shard_cache_dir);
+        options.shard_cache_bytes = config.shard_cache_bytes;
         if let Some(nulls) = &config.null_values {
             options.null_values.clone_from(nulls);
             options.has_usual_nulls = false;
@@ -95,15 +103,15 @@ impl ReadOptions {
     }
 }
 
-/// Reads the files that `path` (a file or a glob) names, piece by piece, in bounded memory.
+/// Reads the files that `path` (a file or a glob, of Parquet also a manifest) names, piece by piece, in bounded memory.
 ///
 /// Every piece has the columns of the first file, in its order; for JSON Lines those of all files.
 ///
 /// # Errors
 /// Here what is wrong with the path or the first lines; on the way what is wrong further down.
 pub fn stream(path: &str, options: &ReadOptions) -> Result<TableStream, DataError> {
-    let files = expand(path)?;
-    let columns = (options.format.format().columns)(&files, options)?;
+    let (shards, listed) = Shards::find(path, options)?;
+    let columns = &shards.columns;
     if columns.len() > MOST_COLUMNS {
         return Err(DataError::Unusable(format!(
             "{path} has {} columns, {MOST_COLUMNS} are the most: if a row has keys of its own, make them values of one column; of \
@@ -112,9 +120,9 @@ pub fn stream(path: &str, options: &ReadOptions) -> Result<TableStream, DataErro
         )));
     }
     Ok(TableStream {
-        files: files.into(),
+        shards,
+        listed,
         current: None,
-        columns,
         options: options.clone(),
         notes: Vec::new(),
         nulls: NullCounts::new(),
@@ -123,9 +131,9 @@ pub fn stream(path: &str, options: &ReadOptions) -> Result<TableStream, DataErro
 
 /// The iterator of [`stream`].
 pub struct TableStream {
-    files: VecDeque<PathBuf>,
-    current: Option<(PathBuf, Batches)>,
-    columns: Vec<String>,
+    shards: Shards,
+    listed: Listed,
+    current: Option<Reading>,
     options: ReadOptions,
     notes: Vec<String>,
     nulls: NullCounts,
@@ -134,12 +142,17 @@ pub struct TableStream {
 impl TableStream {
     /// The names of the columns.
     pub fn columns(&self) -> &[String] {
-        &self.columns
+        &self.shards.columns
     }
 
-    /// The file that the latest piece came from.
+    /// The file that the latest piece came from, or its address.
     pub fn file(&self) -> Option<&Path> {
-        self.current.as_ref().map(|(path, _)| path.as_path())
+        self.current.as_ref().map(|reading| reading.name.as_path())
+    }
+
+    /// What it reads from, beside files that a path or a glob names.
+    pub(super) fn listed(&self) -> Listed {
+        self.listed.clone()
     }
 
     /// What a person should know of the files that were read to their end.
@@ -153,25 +166,24 @@ impl TableStream {
 
     fn advance(&mut self) -> Result<Option<RecordBatch>, DataError> {
         loop {
-            if let Some((_, batches)) = &mut self.current
-                && let Some(batch) = batches.next()
+            if let Some(reading) = &mut self.current
+                && let Some(batch) = reading.batches.next()
             {
-                return project(batch?, &self.columns).map(Some);
+                let batch = batch.map_err(|error| reading.named(error))?;
+                return project(batch, &self.shards.columns).map(Some);
             }
-            if let Some((path, batches)) = self.current.take() {
+            if let Some(Reading { name, batches, .. }) = self.current.take() {
                 let notes = batches.notes().into_iter();
-                let notes = notes.map(|note| format!("{}: {note}", path.display()));
+                let notes = notes.map(|note| format!("{}: {note}", name.display()));
                 self.notes.extend(notes);
                 for (word, count) in batches.nulls() {
                     *self.nulls.entry(word).or_default() += count;
                 }
             }
-            let Some(path) = self.files.pop_front() else {
+            self.current = self.shards.next(&self.options)?;
+            if self.current.is_none() {
                 return Ok(None);
-            };
-            let rows = self.options.format.format().rows;
-            let batches = rows(&path, &self.columns, &self.options)?;
-            self.current = Some((path, batches));
+            }
         }
     }
 }
@@ -188,7 +200,7 @@ impl Iterator for TableStream {
         if let Some(Err(error)) = &item
             && !(self.options.skip_bad_lines && is_one_line(error))
         {
-            self.files.clear();
+            self.shards.clear();
             self.current = None;
         }
         item

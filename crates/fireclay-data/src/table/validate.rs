@@ -145,6 +145,8 @@ impl TableConfig {
         let mut given: Vec<_> = dialect.keys().iter().map(|(key, _)| (*key, true)).collect();
         given.push(("null_values", self.null_values.is_some()));
         given.push(("extra_null_values", !self.extra_null_values.is_empty()));
+        given.push(("shard_cache_dir", self.shard_cache_dir.is_some()));
+        given.push(("shard_cache_bytes", self.shard_cache_bytes.is_some()));
         format.check_keys(&given, problems);
         dialect.validate(problems);
         problems.check_count("max_categories", Some(self.max_categories));

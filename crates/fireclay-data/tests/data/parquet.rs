@@ -1,20 +1,22 @@
 //! The types of Parquet, and files that are damaged.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, Decimal128Array, DictionaryArray,
-    DurationMillisecondArray, FixedSizeBinaryArray, Int64Array, ListArray, RecordBatch,
-    StringArray, StructArray, Time32SecondArray, Time64NanosecondArray, UInt64Array,
+    DurationMillisecondArray, FixedSizeBinaryArray, Float64Array, Int64Array, ListArray,
+    RecordBatch, StringArray, StructArray, Time32SecondArray, Time64NanosecondArray, UInt64Array,
 };
 use arrow::datatypes::{Field, Float64Type, Int8Type, Int32Type, Int64Type};
 use fireclay_data::{
-    ColumnKind, DataError, ReadOptions, Table, TableFormat, arrow, guess_for, infer_kind,
-    parquet_bytes,
+    ColumnKind, DataError, ReadOptions, Table, TableConfig, TableData, TableFormat, TargetKind,
+    arrow, guess_for, infer_kind, parquet_bytes, sha256_file,
 };
 use proptest::prelude::*;
 
-use crate::{Files, refused};
+use crate::shards::{Server, bytes_in};
+use crate::{Files, refused, with};
 
 const ROWS: i64 = 60;
 
@@ -185,6 +187,86 @@ fn another_file_under_the_name_is_no_panic() {
     refused(read(b"a,b\n1,2\n"), &["a.parquet: cannot be read"]);
     let whole = mixed();
     refused(read(&whole[..whole.len() / 2]), &["a.parquet: "]);
+}
+
+/// Ten rows with the numbers x and, of this name, half of it.
+fn rows(number: i32, half: &str) -> Vec<u8> {
+    let x = (number * 10..number * 10 + 10).map(f64::from);
+    let halves = x.clone().map(|x| x / 2.0);
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("x", Arc::new(Float64Array::from_iter_values(x))),
+        (half, Arc::new(Float64Array::from_iter_values(halves))),
+    ];
+    file(columns)
+}
+
+#[test]
+fn the_files_of_a_manifest_are_one_table() {
+    let files = Files::new();
+    let shards = (0..4).map(|number| (format!("{number}.parquet"), rows(number, "y")));
+    let mut shards: BTreeMap<String, Vec<u8>> = shards.collect();
+    let mut hashes = BTreeMap::new();
+    for (name, bytes) in &shards {
+        let hash = sha256_file(files.write(name, bytes).as_ref()).unwrap();
+        hashes.insert(name.clone(), hash);
+    }
+    let largest = shards.values().map(Vec::len).max().unwrap() as u64;
+    shards.insert("other.parquet".into(), rows(9, "z"));
+    let other = sha256_file(files.write("other.pq", &shards["other.parquet"]).as_ref()).unwrap();
+    let server = Server::new(shards);
+    let address = &server.address;
+    let line = |(name, hash): (&String, &String)| format!("{hash}  {address}/{name}\n");
+    let lines: String = hashes.iter().map(line).collect();
+    let manifest = files.write("train.sha256", &lines);
+    // There is not room for all of them.
+    let options = with(ReadOptions::new(TableFormat::Parquet), |options| {
+        options.shard_cache_dir = Some(files.path("cache").display().to_string());
+        options.shard_cache_bytes = Some(4 * largest - 4);
+    });
+    let there = Table::read(&manifest, &options).unwrap();
+    let glob = files.path("*.parquet").display().to_string();
+    let here = Table::read(&glob, &options).unwrap();
+    assert_eq!(there.batch(), here.batch());
+    assert_eq!(there.rows(), 40);
+    assert_eq!(
+        there.files[1].display().to_string(),
+        format!("{address}/1.parquet")
+    );
+    assert_eq!(server.asked(), 4);
+    assert!(bytes_in(&files.path("cache")) <= 4 * largest - 4);
+    let config = with(TableConfig::new(&manifest, "y"), |config| {
+        config.shard_cache_dir.clone_from(&options.shard_cache_dir);
+        config.valid_path = Some(files.path("3.parquet").display().to_string());
+    });
+    let data = TableData::load(TableFormat::Parquet, &config, 7, TargetKind::Number).unwrap();
+    assert_eq!(
+        (data.hashes.len(), data.files.len()),
+        (4, 2),
+        "{:?}",
+        data.files
+    );
+    let refuses = |lines: &str, parts: &[&str]| {
+        let manifest = files.write("wrong.sha256", lines);
+        refused(Table::read(&manifest, &options), parts);
+    };
+    let columns = format!("{lines}{other}  {address}/other.parquet\n");
+    let far = format!("{address}/other.parquet has no column \"y\"");
+    refuses(&columns, &[&far, "0.parquet has"]);
+    let zeros = "0".repeat(64);
+    refuses(
+        &format!("{zeros}  {address}/0.parquet\n"),
+        &["0.parquet", "its SHA-256 is"],
+    );
+    refuses(
+        &format!("{zeros}  0.parquet\n"),
+        &["0.parquet", "wrong.sha256 says 000"],
+    );
+    refuses("\n", &["lists no file"]);
+    let problems = config.validate(TableFormat::Csv);
+    assert!(
+        problems.iter().any(|(key, _)| key == "shard_cache_dir"),
+        "{problems:?}"
+    );
 }
 
 proptest! {

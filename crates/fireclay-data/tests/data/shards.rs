@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use fireclay_data::ImageFormat::Webdataset;
-use fireclay_data::{ImageData, ImageDataConfig, TargetKind, epoch_order, sha256_file};
+use fireclay_data::{ImageData, ImageDataConfig, TargetKind, Upcoming, epoch_order, sha256_file};
 
 use crate::images::{classes, levels, load, picture, put, tar};
 use crate::{Files, all_train, refused, with};
@@ -126,6 +126,8 @@ fn archives_are_fetched_when_they_are_needed_and_thrown_out_again() {
     let local = load(Webdataset, &here);
     assert_eq!(levels(&data.train), levels(&local.train));
     assert_eq!(classes(&data.train), classes(&local.train));
+    let none = || -> Upcoming { Box::new(std::iter::empty()) };
+    assert!(data.train.ahead(none()).is_some() && local.train.ahead(none()).is_none());
     assert_eq!(data.preprocess.mean(), local.preprocess.mean());
     let hashes = data.hashes().unwrap();
     assert_eq!(hashes.len(), 13, "the archives and the manifest");

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use fireclay_data::arrow::array::{ArrayRef, RecordBatch, StringArray};
 use fireclay_data::{
@@ -144,6 +146,59 @@ fn shards_give_the_same_windows_from_files_and_from_an_address() {
     }
     let fetched = server.asked() - before;
     assert!((5..=12).contains(&fetched), "{fetched}");
+}
+
+#[test]
+fn shards_are_fetched_before_they_are_needed() {
+    let files = Files::new();
+    let (server, config) = token_files(&files);
+    let config = with(config, |config| {
+        (config.split.train, config.split.valid) = (1.0, 0.0);
+    });
+    load(&config).unwrap();
+    let cache = files.path("cache");
+    let kept = |ending: &str| {
+        let entries = fs::read_dir(&cache).unwrap().map(Result::unwrap);
+        let paths = entries.map(|entry| entry.path());
+        let is = |path: &PathBuf| path.extension().is_some_and(|own| own == ending);
+        paths.filter(is).collect::<Vec<_>>()
+    };
+    // What is known of them stays.
+    for shard in kept("shard") {
+        fs::remove_file(shard).unwrap();
+    }
+    let train = load(&config).unwrap().train;
+    let local = load(&here(&files, &config, "here/*.bin")).unwrap().train;
+    let order = arranged(&train, 3, 1).into_list();
+    let shard = |window: &u32| local.batch(1, &[*window]).unwrap().inputs[0] / 2000;
+    let shards: Vec<i32> = order.iter().map(shard).collect();
+    let first_of = |number: usize| {
+        let mut seen = BTreeSet::new();
+        let is_new = |shard: &i32| seen.insert(*shard) && seen.len() == number;
+        shards.iter().position(is_new).unwrap()
+    };
+    let (second, third) = (first_of(3), first_of(5));
+    let before = server.asked();
+    let positions = order.clone().into_iter().zip(1_usize..);
+    let positions = positions.map(|(window, position)| (position, window));
+    let ahead = train.ahead(Box::new(positions)).expect("they are fetched");
+    train.batch(1, &order[..second]).unwrap();
+    assert_eq!(server.asked(), before + 2);
+    // One of the first two is needed still, and the next two come.
+    ahead.at(second - 1);
+    for _ in 0..6000 {
+        if kept("shard").len() == 4 {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(server.asked(), before + 4);
+    let batch = train.batch(1, &order[second..third]).unwrap();
+    assert_eq!(batch, local.batch(1, &order[second..third]).unwrap());
+    assert_eq!(server.asked(), before + 4, "they were there");
+    drop(ahead);
+    assert!(bytes_in(&cache) <= config.shard_cache_bytes.unwrap());
+    assert!(kept("part").is_empty() && kept("lock").is_empty());
 }
 
 #[test]

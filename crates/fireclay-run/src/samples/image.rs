@@ -2,7 +2,7 @@
 
 use burn::data::dataset::DatasetError;
 use burn::tensor::{Device, Tensor, TensorData};
-use fireclay_data::{EpochOrder, ImageBatch, ImageSplit};
+use fireclay_data::{Ahead, EpochOrder, ImageBatch, ImageSplit, Upcoming};
 
 use crate::task::{Batch, Labelled};
 use fireclay_train::loader::Samples;
@@ -35,6 +35,10 @@ impl Samples for ImageSamples {
     /// Where archives are fetched, a few of them are at hand at a time.
     fn arrange(&self, order: EpochOrder, _batch_size: usize, key: (u64, u64)) -> EpochOrder {
         self.0.arrange(order, key)
+    }
+
+    fn ahead(&self, samples: Upcoming) -> Option<Ahead> {
+        self.0.ahead(samples)
     }
 
     /// Images that are mixed need each other.

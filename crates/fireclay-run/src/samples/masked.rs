@@ -2,7 +2,7 @@
 
 use burn::data::dataset::DatasetError;
 use burn::tensor::{Device, Tensor, TensorData};
-use fireclay_data::{EpochOrder, MaskedBatch, MaskedSplit};
+use fireclay_data::{Ahead, EpochOrder, MaskedBatch, MaskedSplit, Upcoming};
 
 use super::labelled_text::upload;
 use crate::task::MaskedTokens;
@@ -32,6 +32,10 @@ impl Samples for MaskedSamples {
             Some(split) => split.arrange(order, key),
             None => order,
         }
+    }
+
+    fn ahead(&self, samples: Upcoming) -> Option<Ahead> {
+        self.0.as_ref()?.ahead(samples)
     }
 
     fn assemble(&self, epoch: u64, indices: &[u32]) -> Result<MaskedBatch, DatasetError> {

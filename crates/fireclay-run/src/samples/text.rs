@@ -2,7 +2,7 @@
 
 use burn::data::dataset::DatasetError;
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
-use fireclay_data::{EpochOrder, TokenSplit};
+use fireclay_data::{Ahead, EpochOrder, TokenSplit, Upcoming};
 
 use crate::task::TokenBatch;
 use fireclay_train::loader::Samples;
@@ -41,6 +41,10 @@ impl Samples for TextSamples {
             Some(split) => split.arrange(order, key),
             None => order,
         }
+    }
+
+    fn ahead(&self, samples: Upcoming) -> Option<Ahead> {
+        self.0.as_ref()?.ahead(samples)
     }
 
     fn assemble(&self, epoch: u64, indices: &[u32]) -> Result<Self::Host, DatasetError> {

@@ -29,6 +29,8 @@ use super::pixels::{Channels, Pixels};
 use crate::error::{DataError, absolute};
 use crate::labels::TargetKind;
 use crate::note::Note;
+use crate::shards::Room;
+use crate::stop::Stop;
 use crate::table::Table;
 use crate::words::formats;
 
@@ -115,6 +117,14 @@ pub(crate) trait Source: Debug + Send + Sync {
         None
     }
 
+    /// The archive that has to be fetched for an image, and its bytes; none where it stays where it is.
+    fn wants(&self, _index: usize) -> Option<(usize, u64)> {
+        None
+    }
+
+    /// Has an archive fetched ahead of time.
+    fn prepare(&self, _archive: usize, _stop: &Stop) {}
+
     /// Hashes of what is not in [`Found::files`], by name.
     ///
     /// # Errors
@@ -128,8 +138,8 @@ pub(crate) trait Source: Debug + Send + Sync {
 pub(crate) struct Shuffled<'a> {
     /// How many archives there are.
     pub(crate) archives: usize,
-    /// How many of them are mixed.
-    pub(crate) mixed: usize,
+    /// How many of them are mixed, and what there is room for.
+    pub(crate) room: Room,
     /// The archive of an image.
     pub(crate) archive: Box<dyn Fn(usize) -> usize + 'a>,
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{Raw, Shuffled, Source};
 use crate::error::DataError;
+use crate::stop::Stop;
 
 /// A source that knows each image again: one that another program has changed since would make other batches than those
 /// before it, and nobody could tell from what the run was trained.
@@ -63,6 +64,14 @@ impl Source for Steady {
 
     fn shuffled(&self) -> Option<Shuffled<'_>> {
         self.source.shuffled()
+    }
+
+    fn wants(&self, index: usize) -> Option<(usize, u64)> {
+        self.source.wants(index)
+    }
+
+    fn prepare(&self, archive: usize, stop: &Stop) {
+        self.source.prepare(archive, stop);
     }
 
     fn hashes(&self) -> Result<BTreeMap<String, String>, DataError> {

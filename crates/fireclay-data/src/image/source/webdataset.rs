@@ -21,7 +21,8 @@ use crate::files::OpenFile;
 use crate::image::config::ImageDataConfig;
 use crate::labels::TargetKind;
 use crate::metered::{Allowance, MEMBER_HEADERS, Metered};
-use crate::shards::{Fetched, Finder, MIXED, check_room};
+use crate::shards::{Fetched, Finder, MIXED, Room, check_room};
+use crate::stop::Stop;
 
 pub(super) const FORMAT: Format = Format {
     open,
@@ -46,9 +47,11 @@ const LONGEST_LABEL: u64 = 16 << 20;
 #[derive(Debug, Default)]
 struct Shards {
     files: Vec<Archive>,
+    /// The bytes of each.
+    lengths: Vec<u64>,
     samples: Vec<Sample>,
-    /// How many archives are mixed at a time, where some are fetched.
-    mixed: Option<usize>,
+    /// What there is room for, where some archives are fetched.
+    room: Option<Room>,
 }
 
 #[derive(Debug)]
@@ -85,9 +88,21 @@ impl Source for Shards {
     fn shuffled(&self) -> Option<Shuffled<'_>> {
         Some(Shuffled {
             archives: self.files.len(),
-            mixed: self.mixed?,
+            room: self.room?,
             archive: Box::new(|index| self.samples[index].file as usize),
         })
+    }
+
+    fn wants(&self, index: usize) -> Option<(usize, u64)> {
+        let archive = self.samples[index].file as usize;
+        let is_fetched = matches!(self.files[archive], Archive::There(_));
+        is_fetched.then(|| (archive, self.lengths[archive]))
+    }
+
+    fn prepare(&self, archive: usize, stop: &Stop) {
+        if let Archive::There(fetched) = &self.files[archive] {
+            fetched.prepare(stop);
+        }
     }
 
     fn hashes(&self) -> Result<BTreeMap<String, String>, DataError> {
@@ -104,14 +119,14 @@ fn open(config: &ImageDataConfig, target: TargetKind) -> Result<Found, DataError
     let mut labels = LabelReader::new(config, target);
     let keys = (config.shard_cache_dir.as_ref(), config.shard_cache_bytes);
     let mut finder = Finder::new(keys.0, keys.1);
-    let (mut files, mut lengths) = (Vec::new(), Vec::new());
+    let mut files = Vec::new();
     let mut add = |path: &String| {
         let start = shards.len();
         let (named, mut manifests) = finder.named(path)?;
         for named in named {
             let archive = Archive::open(named)?;
             files.extend(archive.file());
-            lengths.push(add_shard(archive, &mut shards, &mut labels)?);
+            add_shard(archive, &mut shards, &mut labels)?;
         }
         files.append(&mut manifests);
         if shards.len() == start {
@@ -124,8 +139,7 @@ fn open(config: &ImageDataConfig, target: TargetKind) -> Result<Found, DataError
     let test = config.test_path.as_ref().map(&mut add).transpose()?;
     if let Some(cache) = finder.used() {
         let mixed = config.shards_mixed.unwrap_or(MIXED);
-        check_room(lengths, mixed, cache.most())?;
-        shards.mixed = Some(mixed);
+        shards.room = Some(check_room(shards.lengths.clone(), mixed, cache.most())?);
     }
     Ok(Found {
         source: Arc::new(shards),
@@ -202,12 +216,12 @@ impl Groups {
     }
 }
 
-/// Adds the samples of an archive, and says how many bytes it has.
+/// Adds an archive and its samples.
 fn add_shard(
     archive: Archive,
     shards: &mut Shards,
     labels: &mut LabelReader<'_>,
-) -> Result<u64, DataError> {
+) -> Result<(), DataError> {
     let listing = match &archive {
         Archive::Here(file) => listing(file, labels.ending())?,
         Archive::There(fetched) => known(fetched, labels.ending())?,
@@ -224,7 +238,8 @@ fn add_shard(
         });
     }
     shards.files.push(archive);
-    Ok(listing.length)
+    shards.lengths.push(listing.length);
+    Ok(())
 }
 
 /// The listing of an archive that is fetched, which is kept beside it.

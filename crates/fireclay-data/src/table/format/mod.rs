@@ -42,6 +42,8 @@ pub(crate) struct Format {
     extensions: &'static [&'static str],
     /// The keys of `[data]` that it reads beside those that every format reads.
     pub(crate) keys: &'static [&'static str],
+    /// Whether a `path` may be a manifest of files, some of them behind addresses.
+    pub(super) takes_manifests: bool,
     /// Whether a file that starts with these bytes is certainly of this format.
     pub(crate) is_start: fn(&[u8]) -> bool,
     /// What to say where a file is a single row, if that is likely to be a mistake.
@@ -161,7 +163,8 @@ fn twice(names: &[String]) -> Option<&String> {
     names.iter().find(|name| !seen.insert(*name))
 }
 
-fn check_same(
+/// Refuses a file with other columns than another has, in whatever order.
+pub(super) fn check_same(
     path: &Path,
     names: &[String],
     other: &Path,

@@ -13,6 +13,7 @@ use crate::error::DataError;
 use crate::files::OpenFile;
 use crate::hash::{hex, sha256_file};
 use crate::shards::{Entry, Local, Named, ShardCache};
+use crate::stop::Stop;
 use crate::text::cache::write;
 use crate::text::tokens::TokenFile;
 use crate::tokenizer::Tokenizer;
@@ -77,6 +78,11 @@ impl Made {
         self.cache.open(self)
     }
 
+    /// Makes the tokens ahead of time.
+    pub(super) fn prepare(&self, stop: &Stop) {
+        self.cache.prepare(self, stop);
+    }
+
     /// What is to be known of it, which is kept beside it.
     ///
     /// # Errors
@@ -90,9 +96,17 @@ impl Made {
         })
     }
 
-    /// Writes the tokens of the texts at `from` to `path`, where they and `beside` bytes have at most `most`.
-    fn write(&self, from: &Path, path: &Path, (beside, most): (u64, u64)) -> Result<(), DataError> {
+    /// Writes the tokens of the texts at `from` to `path`, where they and `beside` bytes have at most `most`, unless `stop`
+    /// is told.
+    fn write(
+        &self,
+        from: &Path,
+        path: &Path,
+        (beside, most): (u64, u64),
+        stop: &Stop,
+    ) -> Result<(), DataError> {
         let pieces = rows::texts(from, &self.column)?;
+        let pieces = pieces.map(|piece| stop.check().and(piece));
         let written = write(pieces, &self.tokenizer, path, most - beside)?;
         match written {
             Some(_) => Ok(()),
@@ -120,19 +134,19 @@ impl Entry for Made {
         TokenFile::open_cached(path).is_some()
     }
 
-    fn make(&self, path: &Path, most: u64) -> Result<(), DataError> {
+    fn make(&self, path: &Path, most: u64, stop: &Stop) -> Result<(), DataError> {
         let fetched = match &self.source {
             Named::There(fetched) => fetched,
             Named::Here(local) => {
                 self.verify(local)?;
-                return self.write(&local.path, path, (0, most));
+                return self.write(&local.path, path, (0, most), stop);
             }
         };
         let raw = path.with_added_extension("raw");
         let fail = |source| DataError::write(&raw, source);
-        fetched.fetch(&raw, most)?;
+        fetched.fetch(&raw, most, stop)?;
         let bytes = raw.metadata().map_err(fail)?.len();
-        let written = self.write(&raw, path, (bytes.min(most), most));
+        let written = self.write(&raw, path, (bytes.min(most), most), stop);
         fs::remove_file(&raw).map_err(fail)?;
         written.map_err(|error| fetched.named(error))
     }

@@ -15,7 +15,8 @@ use self::shard::Shard;
 use super::config::TextDataConfig;
 use super::tokens::{Counts, TokenFile};
 use crate::error::DataError;
-use crate::shards::{Finder, MIXED, Named, Opened, check_room};
+use crate::shards::{Finder, MIXED, Named, Opened, Room, check_room};
+use crate::stop::Stop;
 
 /// Tokens, of which those of a range can be read.
 #[derive(Debug)]
@@ -34,6 +35,8 @@ pub(crate) struct Shards {
     ends: Vec<u64>,
     /// How many of them are mixed at a time, if there is a limit.
     mixed: Option<usize>,
+    /// What the cache has room for, where some do not stay.
+    room: Option<Room>,
     /// Files that are here and open.
     opened: Mutex<Opened<usize, TokenFile>>,
 }
@@ -96,6 +99,31 @@ impl Tokens {
         }
     }
 
+    /// What there is room for, where some shards are fetched or made.
+    pub fn room(&self) -> Option<Room> {
+        match self {
+            Self::One(_) => None,
+            Self::Several(shards) => shards.room,
+        }
+    }
+
+    /// The shard that the token at a position is in and its bytes, if it has to be fetched or made.
+    pub fn wants(&self, position: u64) -> Option<(usize, u64)> {
+        let Self::Several(shards) = self else {
+            return None;
+        };
+        let number = shards.ends.partition_point(|end| *end <= position);
+        let shard = &shards.shards[number];
+        (!shard.stays()).then_some((number, shard.listing.bytes))
+    }
+
+    /// Has a shard fetched or made ahead of time.
+    pub fn prepare(&self, shard: usize, stop: &Stop) {
+        if let Self::Several(shards) = self {
+            shards.shards[shard].prepare(stop);
+        }
+    }
+
     /// Whether all of it is in files that stay where they are.
     pub fn stays(&self) -> bool {
         match self {
@@ -152,7 +180,7 @@ impl Shards {
             }
             shards.push(Shard::find(named, &mut finder, how)?);
         }
-        let mixed = mixed(&shards, config, finder)?;
+        let room = room(&shards, config, finder)?;
         let ends = shards.iter().scan(0, |end, shard| {
             *end += shard.listing.length;
             Some(*end)
@@ -160,7 +188,8 @@ impl Shards {
         let shards = Self {
             ends: ends.collect(),
             shards,
-            mixed,
+            mixed: config.shards_mixed.or(room.map(|room| room.shards)),
+            room,
             opened: Mutex::default(),
         };
         Ok(Found {
@@ -199,18 +228,17 @@ impl Shards {
     }
 }
 
-/// How many shards are mixed at a time: as many as the configuration says, or a few where they do not stay.
-fn mixed(
+/// What there is room for where shards do not stay: as many are mixed as the configuration says, or a few.
+fn room(
     shards: &[Shard],
     config: &TextDataConfig,
     finder: Finder<'_>,
-) -> Result<Option<usize>, DataError> {
+) -> Result<Option<Room>, DataError> {
     let fleeting = shards.iter().filter(|shard| !shard.stays());
     let lengths: Vec<u64> = fleeting.map(|shard| shard.listing.bytes).collect();
     let (false, Some(cache)) = (lengths.is_empty(), finder.used()) else {
-        return Ok(config.shards_mixed);
+        return Ok(None);
     };
     let mixed = config.shards_mixed.unwrap_or(MIXED);
-    check_room(lengths, mixed, cache.most())?;
-    Ok(Some(mixed))
+    check_room(lengths, mixed, cache.most()).map(Some)
 }

@@ -8,6 +8,7 @@ use super::made::{Made, Texts};
 use crate::error::DataError;
 use crate::files::OpenFile;
 use crate::shards::{Fetched, Finder, Local, Named};
+use crate::stop::Stop;
 use crate::text::config::TokenType;
 use crate::text::tokens::{Counts, Place, State, TokenFile};
 
@@ -129,6 +130,15 @@ impl Shard {
             Origin::Here(..) => Ok(None),
             Origin::There(fetched) => fetched.open().map(Some),
             Origin::Made(made) => made.open().map(Some),
+        }
+    }
+
+    /// Has it fetched or made ahead of time.
+    pub fn prepare(&self, stop: &Stop) {
+        match &self.origin {
+            Origin::Here(..) => {}
+            Origin::There(fetched) => fetched.prepare(stop),
+            Origin::Made(made) => made.prepare(stop),
         }
     }
 

@@ -131,7 +131,9 @@ impl Dataset for TableData {
     }
 
     fn hashes(&self) -> Result<BTreeMap<String, String>, DataError> {
-        hashes_of(&self.files)
+        let mut hashes = hashes_of(&self.files)?;
+        hashes.extend(self.hashes.clone());
+        Ok(hashes)
     }
 
     /// The report on the table says all.

@@ -35,6 +35,7 @@ pub(super) const FORMAT: Format = Format {
         "null_values",
         "extra_null_values",
     ],
+    takes_manifests: false,
     is_start: |_| false,
     advice_on_one_row: None,
     is_running: false,

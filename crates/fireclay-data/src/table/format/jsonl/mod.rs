@@ -22,6 +22,7 @@ use crate::table::stream::{BATCH_ROWS, ReadOptions};
 pub(super) const FORMAT: Format = Format {
     extensions: &["jsonl", "ndjson", "json"],
     keys: &["encoding"],
+    takes_manifests: false,
     is_start,
     advice_on_one_row: Some(
         "holds one JSON object, which is one row; write an object for each row, as pandas does with orient=\"records\", or take the rows out of it, for example with `jq -c '.data[]'`",

@@ -22,7 +22,8 @@ use crate::table::stream::BATCH_ROWS;
 
 pub(super) const FORMAT: Format = Format {
     extensions: &["parquet", "pq"],
-    keys: &[],
+    keys: &["shard_cache_dir", "shard_cache_bytes"],
+    takes_manifests: true,
     is_start: |head| head.starts_with(b"PAR1"),
     advice_on_one_row: None,
     is_running: false,
