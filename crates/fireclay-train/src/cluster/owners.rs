@@ -12,7 +12,7 @@ use std::ops::Range;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::{Tensor, TensorData};
 
-use super::sum::{BLOCK, fill};
+use super::sum::BLOCK;
 use super::{Exchange, Lost};
 use crate::loader::Share;
 
@@ -54,19 +54,19 @@ impl Owners {
         place.is_none_or(|(owner, _)| *owner == self.share.rank)
     }
 
-    /// Which of the processes this is.
-    pub fn rank(&self) -> usize {
-        self.share.rank
-    }
-
     /// The most numbers that a process owns: so many places there are for each.
     pub fn most(&self) -> usize {
         self.counts.iter().copied().max().unwrap_or(0)
     }
 
-    /// The owner of a parameter that is trained, and where it is among the numbers of its owner.
-    pub fn place(&self, id: ParamId) -> Option<(usize, Range<usize>)> {
-        self.places.get(&id).cloned()
+    /// Where a parameter that is trained begins among the places of all processes.
+    ///
+    /// # Panics
+    ///
+    /// If it is not trained.
+    pub fn start(&self, id: ParamId) -> usize {
+        let (owner, place) = self.places.get(&id).expect("what is trained has an owner");
+        owner * self.most() + place.start
     }
 
     /// The model as all processes have updated it, each its own parameters.
@@ -90,11 +90,11 @@ impl Owners {
         let (world, most) = (self.share.world, own.len());
         let length = (BLOCK / world).max(1);
         if most <= length {
-            return exchange.all_gather(own);
+            return exchange.all_gather(own, most);
         }
         let mut all = vec![0.0; world * most];
         for (number, block) in own.chunks(length).enumerate() {
-            let received = exchange.all_gather(block.to_vec())?;
+            let received = exchange.all_gather(block.to_vec(), block.len())?;
             for (rank, values) in received.chunks(block.len()).enumerate() {
                 let start = rank * most + number * length;
                 all[start..start + block.len()].copy_from_slice(values);
@@ -129,6 +129,17 @@ impl ModuleVisitor for Values<'_> {
         };
         if *owner == self.owners.share.rank {
             fill(&mut self.values[place.clone()], &param.val().into_data());
+        }
+    }
+}
+
+/// Copies the numbers of a tensor; those of the usual kind at once.
+fn fill(values: &mut [f32], data: &TensorData) {
+    match data.as_slice::<f32>() {
+        Ok(own) => values.copy_from_slice(own),
+        Err(_) => {
+            let numbers = values.iter_mut().zip(data.iter::<f32>());
+            numbers.for_each(|(value, number)| *value = number);
         }
     }
 }
