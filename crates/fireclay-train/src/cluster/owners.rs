@@ -12,7 +12,7 @@ use std::ops::Range;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::{Tensor, TensorData};
 
-use super::sum::BLOCK;
+use super::sum::at_once;
 use super::{Exchange, Lost};
 use crate::loader::Share;
 
@@ -88,7 +88,7 @@ impl Owners {
     /// The values of all processes one after another.
     fn all(&self, exchange: &mut dyn Exchange, own: Vec<f32>) -> Result<Vec<f32>, Lost> {
         let (world, most) = (self.share.world, own.len());
-        let length = (BLOCK / world).max(1);
+        let length = at_once(world);
         if most <= length {
             return exchange.all_gather(own, most);
         }

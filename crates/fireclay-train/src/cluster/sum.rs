@@ -12,9 +12,15 @@ use super::{Exchange, Lost, Owners};
 use crate::gradients::scale;
 use crate::loader::Share;
 
-/// Numbers that are on their way at once: 64 MiB, far below the 2³¹ that MPI counts to. So large is what a process keeps
-/// for them, twice.
-pub(super) const BLOCK: usize = 1 << 24;
+/// Numbers that each process adds up at once: half a MiB, so that caches hold what is on its way between a few processes.
+const EACH: usize = 1 << 17;
+/// The most that are on their way at once: 64 MiB, far below the 2³¹ that MPI counts to.
+const MOST: usize = 1 << 24;
+
+/// Numbers of each of so many processes that are on their way at once.
+pub(super) fn at_once(world: usize) -> usize {
+    EACH.min(MOST / world).max(1)
+}
 
 /// Which parameters of the model have a gradient, in the order in which it visits them.
 pub(crate) fn held<M: Module>(model: &M, grads: &GradientsParams) -> Vec<bool> {
@@ -49,9 +55,9 @@ pub(crate) fn sum<M: Module>(
         return Ok(scale(model, grads, factor));
     }
     let mut all = Numbers::new(model, grads, held, (owners, share));
-    let most = (BLOCK / share.world).max(1);
-    for start in (0..all.each).step_by(most) {
-        let block = start..(start + most).min(all.each);
+    let length = at_once(share.world);
+    for start in (0..all.each).step_by(length) {
+        let block = start..(start + length).min(all.each);
         *room = all.sum_up(exchange, &block, factor as f32, mem::take(room))?;
     }
     Ok(rebuilt(model, all.given()))
