@@ -7,6 +7,7 @@
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::mem;
 use std::ops::Range;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
@@ -69,15 +70,20 @@ impl Owners {
         owner * self.most() + place.start
     }
 
-    /// The model as all processes have updated it, each its own parameters.
-    pub fn gathered<M: Module>(&self, exchange: &mut dyn Exchange, model: M) -> Result<M, Lost> {
+    /// The model as all processes have updated it, each its own parameters. The numbers pass through `room`.
+    pub fn gathered<M: Module>(
+        &self,
+        exchange: &mut dyn Exchange,
+        model: M,
+        room: &mut Vec<f32>,
+    ) -> Result<M, Lost> {
         let most = self.most();
         let mut own = Values {
             owners: self,
             values: vec![0.0; most],
         };
         model.visit(&mut own);
-        let all = self.all(exchange, own.values)?;
+        let all = self.all(exchange, &own.values, room)?;
         Ok(model.map(&mut Others {
             owners: self,
             all,
@@ -86,16 +92,20 @@ impl Owners {
     }
 
     /// The values of all processes one after another.
-    fn all(&self, exchange: &mut dyn Exchange, own: Vec<f32>) -> Result<Vec<f32>, Lost> {
+    fn all(
+        &self,
+        exchange: &mut dyn Exchange,
+        own: &[f32],
+        room: &mut Vec<f32>,
+    ) -> Result<Vec<f32>, Lost> {
         let (world, most) = (self.share.world, own.len());
         let length = at_once(world);
-        if most <= length {
-            return exchange.all_gather(own, most);
-        }
         let mut all = vec![0.0; world * most];
         for (number, block) in own.chunks(length).enumerate() {
-            let received = exchange.all_gather(block.to_vec(), block.len())?;
-            for (rank, values) in received.chunks(block.len()).enumerate() {
+            room.resize(world * block.len(), 0.0);
+            room[..block.len()].copy_from_slice(block);
+            *room = exchange.all_gather(mem::take(room), block.len())?;
+            for (rank, values) in room.chunks(block.len()).enumerate() {
                 let start = rank * most + number * length;
                 all[start..start + block.len()].copy_from_slice(values);
             }
@@ -207,7 +217,7 @@ mod tests {
                 let model = model(share.rank as u64);
                 let owners = Owners::new(&model, share);
                 let gathered = owners
-                    .gathered(&mut exchange, model)
+                    .gathered(&mut exchange, model, &mut Vec::new())
                     .expect("all are there");
                 assert!(gathered.0.weight.val().is_require_grad());
                 (values(&gathered), owners.counts)

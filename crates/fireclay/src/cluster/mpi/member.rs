@@ -47,8 +47,7 @@ pub struct Member {
     /// Which of the processes with which it shares main memory it is.
     here: Share,
     waits_told: bool,
-    /// Where numbers were that have been sent: room for the next that are received, which MPI wants to be cleared when
-    /// it is new.
+    /// Where numbers were that have been sent: room for the next that are received. New room would have to be cleared.
     room: Vec<f32>,
 }
 
