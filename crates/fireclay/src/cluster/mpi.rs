@@ -39,7 +39,6 @@ enum Request {
     AllToAll(Vec<f32>, Reply<Vec<f32>>),
     AllGather(Vec<f32>, usize, Reply<Vec<f32>>),
     Broadcast(Vec<u8>, Reply<Vec<u8>>),
-    Did(String),
     Timeout(Duration),
     /// How this process has ended: its exit code and what it says, where it has failed.
     End(Option<(u8, String)>, Sender<Parted>),
@@ -160,7 +159,6 @@ impl Exchange for Process {
 
     fn did(&mut self, what: &str) {
         watch::did(what);
-        let _ = self.requests.send(Request::Did(what.to_owned()));
     }
 
     fn gather(&mut self, bytes: Vec<u8>) -> Result<Vec<Vec<u8>>, Lost> {
@@ -195,7 +193,6 @@ fn serve(mut member: Member, requests: &Receiver<Request>) {
                 drop(reply.send(member.all_gather(values, length)));
             }
             Request::Broadcast(bytes, reply) => drop(reply.send(member.broadcast(bytes))),
-            Request::Did(what) => member.did(what),
             Request::Timeout(timeout) => member.wait_at_most(timeout),
             Request::Abort(code) => member.abort(code),
             Request::End(failed, reply) => {

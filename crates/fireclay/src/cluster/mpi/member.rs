@@ -40,7 +40,6 @@ pub struct Member {
     universe: Option<Universe>,
     world: SimpleCommunicator,
     timeout: Duration,
-    did: String,
     /// What each process did last, as far as the first one has heard.
     known: Vec<(String, Instant)>,
     places: Vec<String>,
@@ -66,7 +65,6 @@ impl Member {
         let mut member = Self {
             here,
             timeout: START,
-            did: "been started".into(),
             known: vec![("been started".into(), Instant::now()); world.size() as usize],
             places: Vec::new(),
             universe: Some(universe),
@@ -97,10 +95,6 @@ impl Member {
     pub fn place(&self) -> String {
         let machine = mpi::environment::processor_name().unwrap_or_default();
         format!("process {} on {machine}", self.world.rank())
-    }
-
-    pub fn did(&mut self, what: String) {
-        self.did = what;
     }
 
     pub fn wait_at_most(&mut self, timeout: Duration) {
@@ -269,7 +263,7 @@ impl Member {
 
     fn say(&self, says: Says) {
         let message = Message {
-            did: self.did.clone(),
+            did: watch::last(),
             says,
         };
         let to = self.world.process_at_rank(0);
