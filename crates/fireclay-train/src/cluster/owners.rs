@@ -194,7 +194,8 @@ mod tests {
         let mut init = Init::new(seed, &Device::flex().autodiff());
         let layers = (
             init.linear(5, 7, true),
-            init.linear(7, 6, true),
+            // More than goes to the others at once.
+            init.linear(700, 600, true),
             init.linear(6, 1, false),
         );
 
@@ -230,7 +231,11 @@ mod tests {
         let found: Vec<_> = found.collect();
         assert!(found.iter().all(|one| *one == found[0]));
         let (gathered, counts) = &found[0];
-        assert_eq!(counts.iter().sum::<usize>(), 5 * 7 + 7 + 7 * 6 + 6 + 6);
+        assert_eq!(
+            counts.iter().sum::<usize>(),
+            5 * 7 + 7 + 700 * 600 + 600 + 6
+        );
+        assert!(counts[0] > at_once(world));
         // Weights, which are random, are those of one of the processes; not all are of the same.
         let all: Vec<_> = (0..world as u64).map(|seed| values(&model(seed))).collect();
         let owner = |index: usize| all.iter().position(|own| own[index] == gathered[index]);
