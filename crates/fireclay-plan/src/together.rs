@@ -1,6 +1,7 @@
 //! What is different where several processes train together.
 
 use crate::estimator::Estimator;
+use crate::hardware::block;
 
 impl Estimator {
     /// For each of so many processes that train together, which share out the parts of `[cluster]`.
@@ -68,11 +69,12 @@ impl Estimator {
         (parts / self.processes).max(1).ilog2().into()
     }
 
-    /// Bytes of gradients on their way to the other processes, and of their sums.
-    pub(crate) fn exchanged(&self, gradients: u64) -> u64 {
+    /// Bytes that gradients pass through on their way to the other processes and back, a block of them at a time. They
+    /// are kept from step to step.
+    pub(crate) fn passage(&self, gradients: u64) -> u64 {
         match self.processes {
             1 => 0,
-            _ => 2 * gradients,
+            processes => 2 * gradients.min(4 * block(processes as u64)),
         }
     }
 }

@@ -44,11 +44,12 @@ impl Estimator {
         let whole = whole.map(TensorShape::bytes).sum();
         let average = self.config.train.ema_decay.map_or(0, |_| whole);
         let kept = weights + optimizer + average;
-        let updating = gradients + self.updating(computing) + self.exchanged(gradients);
+        let updating = gradients + self.updating(computing);
         // The sum of the gradients waits for those of the next batch, and sums of parts for those of their neighbours.
         let waits = u64::from(self.config.train.gradient_accumulation_steps > 1);
         let waiting = gradients * (waits + self.levels());
-        let peak = |working: u64| kept + (waiting + working).max(updating);
+        let passage = self.passage(gradients);
+        let peak = |working: u64| kept + passage + (waiting + working).max(updating);
         let [without_samples, per_sample] = self.growth(computing);
         let mut memory = MemoryUse {
             weights,

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::estimate::Estimate;
 
 pub use network::Network;
+pub(crate) use network::block;
 pub use sharding::Sharding;
 
 /// The table that ships with the program, with a source for every figure.

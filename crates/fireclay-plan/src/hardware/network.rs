@@ -16,8 +16,10 @@ pub struct Network {
 /// Seconds of a message where nothing is said: Ethernet between two machines, through their kernels.
 const USUAL: f64 = 20e-6;
 
-/// Numbers that are on their way at once, as in `cluster/sum.rs` of fireclay-train.
-const BLOCK: f64 = (1 << 24) as f64;
+/// Numbers that are on their way at once between so many processes, as in `cluster/sum.rs` of fireclay-train.
+pub(crate) fn block(processes: u64) -> u64 {
+    (processes << 17).min(1 << 24)
+}
 
 /// Messages of the first process with each other one, for an update: what it says of its parts, that it was heard, and
 /// what all have said; the others wait while it goes from one to the next.
@@ -45,7 +47,7 @@ impl Network {
             true => (times + 1.0, times + 1.0),
             false => (2.0 * times, times),
         };
-        let blocks = (numbers as f64 / BLOCK).ceil().max(1.0);
+        let blocks = numbers.div_ceil(block(processes.max(1))).max(1) as f64;
         let bytes = 4.0 * numbers as f64 * others / processes.max(1) as f64;
         let gathered = gathered + times * meets as f64;
         let messages = others * (GATHERED * gathered + passes * blocks);
@@ -111,17 +113,17 @@ mod tests {
     fn bytes_bound_the_exchange_of_few_and_messages_that_of_many() {
         let network: Network = "8Gbit,10us".parse().unwrap();
         assert_eq!(network.exchange(1_000_000, 1, false, (1, 0)), 0.0);
-        // 2 MB in and out, twice; of each block two messages, and three besides.
+        // 2 MB in and out, twice; of each of four blocks two messages, and three besides.
         let two = network.exchange(1_000_000, 2, false, (1, 0));
-        assert!((two - (4e6 / 1e9 + 5.0 * 10e-6)).abs() < 1e-9, "{two}");
+        assert!((two - (4e6 / 1e9 + 11.0 * 10e-6)).abs() < 1e-9, "{two}");
         // Ten layers of batch norm and the end of each micro-batch: three messages each time.
         let meets = network.exchange(1_000_000, 2, false, (2, 21));
         let plain = network.exchange(1_000_000, 2, false, (2, 0));
         assert!((meets - plain - 2.0 * 63.0 * 10e-6).abs() < 1e-9, "{meets}");
         let shared = |times| network.exchange(1_000_000, 2, true, (times, 0));
-        assert!((shared(1) - (4e6 / 1e9 + 8.0 * 10e-6)).abs() < 1e-9);
+        assert!((shared(1) - (4e6 / 1e9 + 14.0 * 10e-6)).abs() < 1e-9);
         // Three times in, once out.
-        assert!((shared(3) - (8e6 / 1e9 + 16.0 * 10e-6)).abs() < 1e-9);
+        assert!((shared(3) - (8e6 / 1e9 + 28.0 * 10e-6)).abs() < 1e-9);
         let many = network.exchange(1_000_000, 1024, false, (1, 0));
         assert!(
             many > 1023.0 * 50e-6 && many < 1023.0 * 50e-6 + 8e6 / 1e9,

@@ -54,8 +54,8 @@ pub trait Exchange: Send {
     /// for this process, in the order of the processes that sent them.
     fn all_to_all(&mut self, values: Vec<f32>) -> Result<Vec<f32>, Lost>;
 
-    /// The `values` of every process, as many of each, in their order.
-    fn all_gather(&mut self, values: Vec<f32>) -> Result<Vec<f32>, Lost>;
+    /// The first `length` of the `values` of every process, in their order.
+    fn all_gather(&mut self, values: Vec<f32>, length: usize) -> Result<Vec<f32>, Lost>;
 
     /// The bytes of process 0, however many; those of the others do not matter.
     fn broadcast(&mut self, bytes: Vec<u8>) -> Result<Vec<u8>, Lost>;
@@ -94,7 +94,8 @@ impl Exchange for Alone {
         Ok(values)
     }
 
-    fn all_gather(&mut self, values: Vec<f32>) -> Result<Vec<f32>, Lost> {
+    fn all_gather(&mut self, mut values: Vec<f32>, length: usize) -> Result<Vec<f32>, Lost> {
+        values.truncate(length);
         Ok(values)
     }
 

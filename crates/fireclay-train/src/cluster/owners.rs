@@ -7,12 +7,13 @@
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::mem;
 use std::ops::Range;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::{Tensor, TensorData};
 
-use super::sum::{BLOCK, fill};
+use super::sum::at_once;
 use super::{Exchange, Lost};
 use crate::loader::Share;
 
@@ -54,30 +55,35 @@ impl Owners {
         place.is_none_or(|(owner, _)| *owner == self.share.rank)
     }
 
-    /// Which of the processes this is.
-    pub fn rank(&self) -> usize {
-        self.share.rank
-    }
-
     /// The most numbers that a process owns: so many places there are for each.
     pub fn most(&self) -> usize {
         self.counts.iter().copied().max().unwrap_or(0)
     }
 
-    /// The owner of a parameter that is trained, and where it is among the numbers of its owner.
-    pub fn place(&self, id: ParamId) -> Option<(usize, Range<usize>)> {
-        self.places.get(&id).cloned()
+    /// Where a parameter that is trained begins among the places of all processes.
+    ///
+    /// # Panics
+    ///
+    /// If it is not trained.
+    pub fn start(&self, id: ParamId) -> usize {
+        let (owner, place) = self.places.get(&id).expect("what is trained has an owner");
+        owner * self.most() + place.start
     }
 
-    /// The model as all processes have updated it, each its own parameters.
-    pub fn gathered<M: Module>(&self, exchange: &mut dyn Exchange, model: M) -> Result<M, Lost> {
+    /// The model as all processes have updated it, each its own parameters. The numbers pass through `room`.
+    pub fn gathered<M: Module>(
+        &self,
+        exchange: &mut dyn Exchange,
+        model: M,
+        room: &mut Vec<f32>,
+    ) -> Result<M, Lost> {
         let most = self.most();
         let mut own = Values {
             owners: self,
             values: vec![0.0; most],
         };
         model.visit(&mut own);
-        let all = self.all(exchange, own.values)?;
+        let all = self.all(exchange, &own.values, room)?;
         Ok(model.map(&mut Others {
             owners: self,
             all,
@@ -86,16 +92,20 @@ impl Owners {
     }
 
     /// The values of all processes one after another.
-    fn all(&self, exchange: &mut dyn Exchange, own: Vec<f32>) -> Result<Vec<f32>, Lost> {
+    fn all(
+        &self,
+        exchange: &mut dyn Exchange,
+        own: &[f32],
+        room: &mut Vec<f32>,
+    ) -> Result<Vec<f32>, Lost> {
         let (world, most) = (self.share.world, own.len());
-        let length = (BLOCK / world).max(1);
-        if most <= length {
-            return exchange.all_gather(own);
-        }
+        let length = at_once(world);
         let mut all = vec![0.0; world * most];
         for (number, block) in own.chunks(length).enumerate() {
-            let received = exchange.all_gather(block.to_vec())?;
-            for (rank, values) in received.chunks(block.len()).enumerate() {
+            room.resize(world * block.len(), 0.0);
+            room[..block.len()].copy_from_slice(block);
+            *room = exchange.all_gather(mem::take(room), block.len())?;
+            for (rank, values) in room.chunks(block.len()).enumerate() {
                 let start = rank * most + number * length;
                 all[start..start + block.len()].copy_from_slice(values);
             }
@@ -129,6 +139,17 @@ impl ModuleVisitor for Values<'_> {
         };
         if *owner == self.owners.share.rank {
             fill(&mut self.values[place.clone()], &param.val().into_data());
+        }
+    }
+}
+
+/// Copies the numbers of a tensor; those of the usual kind at once.
+fn fill(values: &mut [f32], data: &TensorData) {
+    match data.as_slice::<f32>() {
+        Ok(own) => values.copy_from_slice(own),
+        Err(_) => {
+            let numbers = values.iter_mut().zip(data.iter::<f32>());
+            numbers.for_each(|(value, number)| *value = number);
         }
     }
 }
@@ -173,7 +194,8 @@ mod tests {
         let mut init = Init::new(seed, &Device::flex().autodiff());
         let layers = (
             init.linear(5, 7, true),
-            init.linear(7, 6, true),
+            // More than goes to the others at once.
+            init.linear(700, 600, true),
             init.linear(6, 1, false),
         );
 
@@ -196,7 +218,7 @@ mod tests {
                 let model = model(share.rank as u64);
                 let owners = Owners::new(&model, share);
                 let gathered = owners
-                    .gathered(&mut exchange, model)
+                    .gathered(&mut exchange, model, &mut Vec::new())
                     .expect("all are there");
                 assert!(gathered.0.weight.val().is_require_grad());
                 (values(&gathered), owners.counts)
@@ -209,7 +231,11 @@ mod tests {
         let found: Vec<_> = found.collect();
         assert!(found.iter().all(|one| *one == found[0]));
         let (gathered, counts) = &found[0];
-        assert_eq!(counts.iter().sum::<usize>(), 5 * 7 + 7 + 7 * 6 + 6 + 6);
+        assert_eq!(
+            counts.iter().sum::<usize>(),
+            5 * 7 + 7 + 700 * 600 + 600 + 6
+        );
+        assert!(counts[0] > at_once(world));
         // Weights, which are random, are those of one of the processes; not all are of the same.
         let all: Vec<_> = (0..world as u64).map(|seed| values(&model(seed))).collect();
         let owner = |index: usize| all.iter().position(|own| own[index] == gathered[index]);

@@ -115,8 +115,8 @@ impl Exchange for Thread {
         Ok(own.copied().collect())
     }
 
-    fn all_gather(&mut self, values: Vec<f32>) -> Result<Vec<f32>, Lost> {
-        Ok(self.floats(&values)?.concat())
+    fn all_gather(&mut self, values: Vec<f32>, length: usize) -> Result<Vec<f32>, Lost> {
+        Ok(self.floats(&values[..length])?.concat())
     }
 
     fn broadcast(&mut self, bytes: Vec<u8>) -> Result<Vec<u8>, Lost> {

@@ -31,6 +31,8 @@ pub(super) struct Cluster {
     pub meets: Option<usize>,
     /// Whether any process was asked to stop by the last micro-batch.
     pub stops: bool,
+    /// What gradients pass through on their way to the other processes.
+    pub room: Vec<f32>,
 }
 
 /// What a process says of its parts of a micro-batch. Numbers are bits, so that none is lost, finite or not.
@@ -135,9 +137,9 @@ impl<M: Trainable> Session<M> {
         let holders: Vec<_> = all.iter().map(|told| told.held.clone()).collect();
         let total = total_weight(&all);
         let factor = if total > 0.0 { 1.0 / total } else { 1.0 };
-        let exchange = &mut *cluster.exchange;
+        let (exchange, room) = (&mut *cluster.exchange, &mut cluster.room);
         let (model, owners) = (self.model(), self.setup.owners.as_ref());
-        let mean = sum(exchange, (model, grads), &holders, factor, owners)?;
+        let mean = sum(exchange, (model, grads), &holders, factor, owners, room)?;
         cluster.stops = all.iter().any(|told| told.stops);
         let phase = match all.len() {
             1 => Phase::Compute,

@@ -112,6 +112,7 @@ where
                 parts: config.parts,
                 meets: config.sync_batch_norm.then_some(at_once),
                 stops: false,
+                room: Vec::new(),
             }),
             handed_out: train.handed_out(),
             cursor: train.cursor(),

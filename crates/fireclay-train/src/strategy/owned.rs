@@ -43,7 +43,7 @@ impl<M: Trainable> Session<M> {
         };
         let (start, model) = (Instant::now(), self.model().clone());
         let cluster = self.setup.cluster.as_mut().expect(CLUSTER);
-        let gathered = owners.gathered(&mut *cluster.exchange, model)?;
+        let gathered = owners.gathered(&mut *cluster.exchange, model, &mut cluster.room)?;
         self.setup.owners = Some(owners);
         self.map_model(|_, _| gathered);
         self.setup.spent(Phase::Exchange, start);

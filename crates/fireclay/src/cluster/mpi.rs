@@ -37,9 +37,8 @@ enum Request {
     Gather(Vec<u8>, Reply<Vec<Vec<u8>>>),
     Collect(Vec<u8>, Reply<Vec<Vec<u8>>>),
     AllToAll(Vec<f32>, Reply<Vec<f32>>),
-    AllGather(Vec<f32>, Reply<Vec<f32>>),
+    AllGather(Vec<f32>, usize, Reply<Vec<f32>>),
     Broadcast(Vec<u8>, Reply<Vec<u8>>),
-    Did(String),
     Timeout(Duration),
     /// How this process has ended: its exit code and what it says, where it has failed.
     End(Option<(u8, String)>, Sender<Parted>),
@@ -160,7 +159,6 @@ impl Exchange for Process {
 
     fn did(&mut self, what: &str) {
         watch::did(what);
-        let _ = self.requests.send(Request::Did(what.to_owned()));
     }
 
     fn gather(&mut self, bytes: Vec<u8>) -> Result<Vec<Vec<u8>>, Lost> {
@@ -175,8 +173,8 @@ impl Exchange for Process {
         self.ask(|reply| Request::AllToAll(values, reply))
     }
 
-    fn all_gather(&mut self, values: Vec<f32>) -> Result<Vec<f32>, Lost> {
-        self.ask(|reply| Request::AllGather(values, reply))
+    fn all_gather(&mut self, values: Vec<f32>, length: usize) -> Result<Vec<f32>, Lost> {
+        self.ask(|reply| Request::AllGather(values, length, reply))
     }
 
     fn broadcast(&mut self, bytes: Vec<u8>) -> Result<Vec<u8>, Lost> {
@@ -190,10 +188,11 @@ fn serve(mut member: Member, requests: &Receiver<Request>) {
         match request {
             Request::Gather(bytes, reply) => drop(reply.send(member.gather(bytes))),
             Request::Collect(bytes, reply) => drop(reply.send(member.collect(bytes))),
-            Request::AllToAll(values, reply) => drop(reply.send(member.all_to_all(&values))),
-            Request::AllGather(values, reply) => drop(reply.send(member.all_gather(&values))),
+            Request::AllToAll(values, reply) => drop(reply.send(member.all_to_all(values))),
+            Request::AllGather(values, length, reply) => {
+                drop(reply.send(member.all_gather(values, length)));
+            }
             Request::Broadcast(bytes, reply) => drop(reply.send(member.broadcast(bytes))),
-            Request::Did(what) => member.did(what),
             Request::Timeout(timeout) => member.wait_at_most(timeout),
             Request::Abort(code) => member.abort(code),
             Request::End(failed, reply) => {

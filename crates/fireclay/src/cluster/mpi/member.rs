@@ -2,6 +2,7 @@
 
 mod parting;
 
+use std::mem;
 use std::time::{Duration, Instant};
 
 use fireclay_train::cluster::Lost;
@@ -39,13 +40,14 @@ pub struct Member {
     universe: Option<Universe>,
     world: SimpleCommunicator,
     timeout: Duration,
-    did: String,
     /// What each process did last, as far as the first one has heard.
     known: Vec<(String, Instant)>,
     places: Vec<String>,
     /// Which of the processes with which it shares main memory it is.
     here: Share,
     waits_told: bool,
+    /// Where numbers were that have been sent: room for the next that are received. New room would have to be cleared.
+    room: Vec<f32>,
 }
 
 impl Member {
@@ -63,12 +65,12 @@ impl Member {
         let mut member = Self {
             here,
             timeout: START,
-            did: "been started".into(),
             known: vec![("been started".into(), Instant::now()); world.size() as usize],
             places: Vec::new(),
             universe: Some(universe),
             world,
             waits_told: false,
+            room: Vec::new(),
         };
         member.places = (0..member.world.size())
             .map(|rank| format!("process {rank}"))
@@ -93,10 +95,6 @@ impl Member {
     pub fn place(&self) -> String {
         let machine = mpi::environment::processor_name().unwrap_or_default();
         format!("process {} on {machine}", self.world.rank())
-    }
-
-    pub fn did(&mut self, what: String) {
-        self.did = what;
     }
 
     pub fn wait_at_most(&mut self, timeout: Duration) {
@@ -135,20 +133,30 @@ impl Member {
         }
     }
 
-    pub fn all_to_all(&mut self, values: &[f32]) -> Result<Vec<f32>, Lost> {
-        let mut received = vec![0.0; values.len()];
+    pub fn all_to_all(&mut self, values: Vec<f32>) -> Result<Vec<f32>, Lost> {
+        let mut received = self.room(values.len());
         watch::within(self.most(), || {
-            self.world.all_to_all_into(values, &mut received[..]);
+            self.world.all_to_all_into(&values[..], &mut received[..]);
         });
+        self.room = values;
         Ok(received)
     }
 
-    pub fn all_gather(&mut self, values: &[f32]) -> Result<Vec<f32>, Lost> {
-        let mut received = vec![0.0; values.len() * self.share().world];
+    pub fn all_gather(&mut self, values: Vec<f32>, length: usize) -> Result<Vec<f32>, Lost> {
+        let mut received = self.room(length * self.share().world);
         watch::within(self.most(), || {
-            self.world.all_gather_into(values, &mut received[..]);
+            self.world
+                .all_gather_into(&values[..length], &mut received[..]);
         });
+        self.room = values;
         Ok(received)
+    }
+
+    /// Room for so many numbers, whatever they are.
+    fn room(&mut self, length: usize) -> Vec<f32> {
+        let mut room = mem::take(&mut self.room);
+        room.resize(length, 0.0);
+        room
     }
 
     pub fn broadcast(&mut self, bytes: Vec<u8>) -> Result<Vec<u8>, Lost> {
@@ -233,9 +241,9 @@ impl Member {
         let any = self.world.any_process();
         let found = any.immediate_matched_probe_with_tag(UP)?;
         let rank = found.1.source_rank() as usize;
-        let (length, _) = found.matched_receive_vec::<u8>();
+        let (first, _) = found.matched_receive_vec::<u8>();
         let from = self.world.process_at_rank(rank as Rank);
-        let bytes = watch::within(self.most(), || wire::rest(&from, &length));
+        let bytes = watch::within(self.most(), || wire::all(&from, &first));
         let message = Message::read(&bytes).unwrap_or_else(|| Message {
             did: String::new(),
             says: Says::Failed(1, "it is another version of fireclay".into()),
@@ -255,7 +263,7 @@ impl Member {
 
     fn say(&self, says: Says) {
         let message = Message {
-            did: self.did.clone(),
+            did: watch::last(),
             says,
         };
         let to = self.world.process_at_rank(0);
@@ -266,15 +274,15 @@ impl Member {
     /// and says nothing for twice as long; without a limit it is waited for.
     fn answer(&self, most: Option<Duration>) -> Result<Vec<u8>, Lost> {
         let first = self.world.process_at_rank(0);
-        let (begun, mut pause, mut is_heard) = (Instant::now(), Pause::default(), false);
+        let (begun, pause, mut is_heard) = (Instant::now(), Pause::default(), false);
         loop {
             if let Some(found) = first.immediate_matched_probe_with_tag(DOWN) {
                 if !is_heard {
                     // It was sent before.
                     first.receive_vec_with_tag::<u8>(HEARD);
                 }
-                let (length, _) = found.matched_receive_vec::<u8>();
-                return Ok(watch::within(self.most(), || wire::rest(&first, &length)));
+                let (begins, _) = found.matched_receive_vec::<u8>();
+                return Ok(watch::within(self.most(), || wire::all(&first, &begins)));
             }
             if !is_heard && first.immediate_probe_with_tag(HEARD).is_some() {
                 first.receive_vec_with_tag::<u8>(HEARD);

@@ -55,7 +55,7 @@ impl Member {
     fn end_all(&mut self, has_failed: bool) -> Parted {
         let begun = Instant::now();
         let mut left = self.world.size() - 1;
-        let mut pause = Pause::default();
+        let pause = Pause::default();
         while left > 0 {
             match self.heard() {
                 Some((_, Says::Failed(..))) if has_failed => left -= 1,
