@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::artifacts::{COMPANIONS, read_json};
 
-/// Keys that change what `transformers` writes, and the value with which they do not; none has one that does not.
+/// Keys that change what `transformers` writes, and the value with which they do not, if there is one.
 const KEYS: [(&str, Option<f64>); 9] = [
     ("do_sample", Some(0.0)),
     ("num_beams", Some(1.0)),
@@ -48,7 +48,8 @@ mod tests {
             std::fs::write(folder.path().join(COMPANIONS[0]), json).unwrap();
             otherwise(folder.path())
         };
-        let usual = r#"{"num_beams": 1, "do_sample": false, "max_length": null, "eos_token_id": 1}"#;
+        let usual =
+            r#"{"num_beams": 1, "do_sample": false, "max_length": null, "eos_token_id": 1}"#;
         assert_eq!(told(usual), None);
         let found = told(r#"{"num_beams": 4, "max_new_tokens": 300, "length_penalty": 0.6}"#);
         let words = "asks for num_beams = 4, max_new_tokens = 300; here";
