@@ -12,6 +12,7 @@ mod architecture;
 mod backends;
 mod bad_input;
 mod chats;
+mod classifiers;
 mod cli;
 mod cluster;
 mod decoders;

@@ -133,6 +133,9 @@ impl Export<'_> {
             .ok_or_else(|| usage("needs a device to be read on"))?;
         let run = open(model, device)?;
         let mut files = run.merged()?;
+        if let Some(meaning) = run.meaning() {
+            told::tell_classes(&mut files, meaning.classes());
+        }
         let tokenizer = run.base().tokenizer().map_err(FinishedError::from)?;
         if let Some(tokenizer) = tokenizer {
             let texts = [(TOKENIZER, tokenizer.to_json())].into_iter();

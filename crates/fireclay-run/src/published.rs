@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use fireclay_models::pretrained::weights_file;
-use fireclay_models::{EncoderConfig, Family, LanguageConfig, TranslationConfig};
+use fireclay_models::{EncoderConfig, Family, ImageConfig, LanguageConfig, TranslationConfig};
 use fireclay_train::run_folder::{self, FolderError};
 use serde_json::{Value, json};
 
@@ -78,7 +78,7 @@ fn gguf_files(folder: &Path) -> Vec<String> {
 ///
 /// # Errors
 ///
-/// If it does not say which model it is, is none that reads texts, or has no tokenizer.
+/// If it does not say which model it is, reads neither texts nor images, or reads texts and has no tokenizer.
 pub(crate) fn load(path: &Path) -> Result<Loaded, RunError> {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
     let name = path.display().to_string();
@@ -92,11 +92,11 @@ pub(crate) fn load(path: &Path) -> Result<Loaded, RunError> {
     let kind = kind.unwrap_or_default();
     let Some(mut table) = tables(kind, &name) else {
         let reason = format!(
-            "it is of type \"{kind}\", which does not read texts; start a training from it, by model.pretrained"
+            "it is of type \"{kind}\", which reads neither texts nor images; name the run that it was exported from"
         );
         return Err(wrong(&reason));
     };
-    if weights.tokenizer().is_none() {
+    if !is_of(ImageConfig::TYPES, kind) && weights.tokenizer().is_none() {
         return Err(wrong(NO_TOKENIZER));
     }
     table["model"] = json!({ "pretrained": name });
@@ -110,7 +110,8 @@ pub(crate) fn load(path: &Path) -> Result<Loaded, RunError> {
     Ok(Loaded::of_model(&name, &text)?)
 }
 
-/// What a model of this type is used for, as far as the weights do not say it; none where it reads no texts.
+/// What a model of this type is used for, as far as the weights do not say it; none where it reads neither texts nor
+/// images.
 fn tables(kind: &str, name: &str) -> Option<Value> {
     // One window goes through the model at a time: a vocabulary may be large.
     let of_text = |task: &str| {
@@ -125,6 +126,13 @@ fn tables(kind: &str, name: &str) -> Option<Value> {
     }
     if is_of(EncoderConfig::TYPES, kind) {
         return Some(of_text("masked_lm"));
+    }
+    if is_of(ImageConfig::TYPES, kind) {
+        return Some(json!({
+            "data": { "type": "image_folder", "path": name },
+            "task": { "type": "classification" },
+            "train": { "epochs": 1 },
+        }));
     }
     // The most probable token each time, as `transformers` does where nothing else is asked for.
     let translates = || {

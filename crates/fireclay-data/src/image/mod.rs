@@ -6,6 +6,7 @@ mod cache;
 mod config;
 mod dataset;
 mod decode;
+mod described;
 mod images;
 mod labelled;
 mod labels;

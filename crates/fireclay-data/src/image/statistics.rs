@@ -34,16 +34,35 @@ pub(super) fn fit(
     train: &[usize],
     config: &ImageDataConfig,
 ) -> Result<Survey, DataError> {
-    let computed = Statistic::Word(StatisticWord::Computed);
-    let is_measured = config.mean == computed || config.std == computed;
-    let most = if is_measured { MEASURED } else { LOOKED_AT };
+    let most = match are_measured(config) {
+        true => MEASURED,
+        false => LOOKED_AT,
+    };
     let rows: Vec<usize> = spaced(train, most).collect();
     let (levels, survey) = look(preprocess, source, &rows)?;
+    set(preprocess, config, levels.iter().map(mean_std).unzip())?;
+    Ok(survey)
+}
+
+/// Whether the configuration leaves the mean or the standard deviation to the training images.
+pub(super) fn are_measured(config: &ImageDataConfig) -> bool {
+    let computed = Statistic::Word(StatisticWord::Computed);
+    config.mean == computed || config.std == computed
+}
+
+/// Sets both as the configuration says, where it leaves them to the images as they were measured.
+///
+/// # Errors
+/// A list that does not fit the number of channels.
+pub(super) fn set(
+    preprocess: &mut ImagePreprocess,
+    config: &ImageDataConfig,
+    (means, stds): (Vec<f64>, Vec<f64>),
+) -> Result<(), DataError> {
     let channels = preprocess.channels();
-    let (means, stds) = levels.iter().map(mean_std).unzip();
     preprocess.mean = statistic("mean", &config.mean, means, (0.0, IMAGENET_MEAN), channels)?;
     preprocess.std = statistic("std", &config.std, stds, (1.0, IMAGENET_STD), channels)?;
-    Ok(survey)
+    Ok(())
 }
 
 fn statistic(

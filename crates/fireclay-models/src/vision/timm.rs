@@ -9,9 +9,13 @@ use serde_json::json;
 use crate::hugging_face::{Reader, timm_name};
 use crate::shape::ImageShape;
 use crate::vision::hugging_face::counts;
+use crate::vision::inverted_residual::ImagePadding;
 
 /// What norms add to the variance, but where the weights were TensorFlow's.
-pub(super) const EPS: f64 = 1e-5;
+const EPS: f64 = 1e-5;
+
+/// The same in TensorFlow.
+const TENSORFLOW_EPS: f64 = 1e-3;
 
 /// Keys of `model_args` that change no logits, or that are said elsewhere too.
 const HARMLESS: [&str; 7] = [
@@ -27,6 +31,15 @@ const HARMLESS: [&str; 7] = [
 /// The name of the model, without the name of its weights.
 pub(super) fn name<'a>(reader: &Reader<'a>) -> &'a str {
     reader.get("architecture").map_or("", timm_name)
+}
+
+/// What norms add to the variance, and what is around an image, in a model of this name: weights of TensorFlow keep its
+/// ways.
+pub(super) fn eps_and_padding(name: &str) -> (f64, ImagePadding) {
+    match name.starts_with("tf_") {
+        true => (TENSORFLOW_EPS, ImagePadding::Same),
+        false => (EPS, ImagePadding::Symmetric),
+    }
 }
 
 /// The size that a part of a name says.

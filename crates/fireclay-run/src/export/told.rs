@@ -32,10 +32,19 @@ pub(super) fn tell(
     Ok(())
 }
 
+/// Writes into the description among `files` which of these classes each output stands for, where a sample has one of
+/// them.
+pub(super) fn tell_classes(files: &mut Files, classes: &[String]) {
+    edit(files, HUGGING_FACE, |json| name(json, ONE_CLASS, classes));
+}
+
+/// What `transformers` calls the task of a classifier.
+const ONE_CLASS: &str = "single_label_classification";
+
 /// What `transformers` calls a task with labels.
 fn kind(task: &TaskConfig) -> Option<&'static str> {
     match task {
-        TaskConfig::Classification(_) => Some("single_label_classification"),
+        TaskConfig::Classification(_) => Some(ONE_CLASS),
         TaskConfig::Multilabel(_) => Some("multi_label_classification"),
         TaskConfig::Regression(_) => Some("regression"),
         _ => None,

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use fireclay_data::Tokenizer;
 use fireclay_models::pretrained::{is_gguf, metadata, weights_file};
-use fireclay_models::{Described, Family, HuggingFaceModel, WeightsError};
+use fireclay_models::{Described, Family, HuggingFaceModel, ImageShape, WeightsError};
 use serde_json::{Map, Value};
 
 use crate::artifacts::{ADAPTERS, TOKENIZER};
@@ -120,10 +120,24 @@ impl Weights<'_> {
         let shape = described.hugging_face()?.map(|model| match model {
             HuggingFaceModel::Language(model) => serde_json::to_value(model.shape),
             HuggingFaceModel::Encoder(model) => serde_json::to_value(model.shape),
-            HuggingFaceModel::Image(model) => serde_json::to_value(model.shape),
+            HuggingFaceModel::Image(model) => serde_json::to_value(self.seen(model.shape)),
             HuggingFaceModel::Translation(model) => serde_json::to_value(model.shape),
         });
         Ok(shape.and_then(Result::ok))
+    }
+
+    /// The shape for images of the size that they are given to the model in: the description of one that reads any size
+    /// says none.
+    fn seen(&self, shape: ImageShape) -> ImageShape {
+        let size = self.folder().and_then(|folder| pixels::seen(&folder));
+        let [height, width] = size.map_or([shape.height, shape.width], |size| {
+            size.map(|side| usize::try_from(side).unwrap_or(usize::MAX))
+        });
+        ImageShape {
+            height,
+            width,
+            ..shape
+        }
     }
 
     /// The names of the classes that its head was trained for, in the order of its outputs, if something beside the

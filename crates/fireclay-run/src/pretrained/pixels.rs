@@ -61,6 +61,14 @@ pub(super) fn pixels(document: &mut Document, weights: Weights<'_>) -> Option<St
     (!listed.is_empty()).then(|| format!("{} says {}{note}", path.display(), listed.join(", ")))
 }
 
+/// Height and width of what the model sees, if such a file in the folder says them.
+pub(super) fn seen(folder: &Path) -> Option<[u64; 2]> {
+    let (_, said) = said(folder)?;
+    let size = said.ok()?.keys.remove("image_size")?;
+    let side = |at: usize| size.get(at).unwrap_or(&size).as_u64();
+    Some([side(0)?, side(1)?])
+}
+
 /// The first file in the folder that says something, and what it says.
 fn said(folder: &Path) -> Option<(PathBuf, Result<Pixels, String>)> {
     FILES.iter().find_map(|(name, reading)| {

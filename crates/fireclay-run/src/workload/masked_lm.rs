@@ -1,6 +1,5 @@
 //! Masked language modelling on running text.
 
-mod classes;
 mod run;
 
 use fireclay_data::{MaskedSplit, Masking, TextData, TokenSplit, Tokenizer};

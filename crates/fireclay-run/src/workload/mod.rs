@@ -5,6 +5,7 @@
 
 mod causal_lm;
 mod chats;
+mod classes;
 mod dataset;
 mod dissected;
 mod image;

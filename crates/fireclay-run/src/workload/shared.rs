@@ -182,8 +182,8 @@ fn no_split(name: &str) -> String {
 /// others.
 pub(crate) fn own<W: Workload>(base: &Base) -> Result<W::Data, RunError> {
     if !base.is_run() {
-        let message =
-            "was not trained here, so it has no data of its own; name a text with --data FILE";
+        let message = "was not trained here, so it has no data of its own; name other data: with --data FILE for \
+                       `evaluate`, as INPUT for `predict` and `explain`";
         let model = base.run.display();
         return Err(RunError::Usage(format!("{model} {message}")));
     }

@@ -19,8 +19,8 @@ use crate::text::{number, prose, say, tell};
 /// Evaluate a finished run over a whole split, over other data, or by questions
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The run folder, such as runs/NAME/1; runs/NAME is the newest run of that name. A language model that was not
-    /// trained here is a folder of the hub, or a GGUF file
+    /// The run folder, such as runs/NAME/1; runs/NAME is the newest run of that name. A model that was not trained
+    /// here is a folder of the hub, or a GGUF file
     #[arg(value_parser = paths::path())]
     pub run: PathBuf,
     /// The split to evaluate [default: test, or valid where there is no test split]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use fireclay_explain::{Baseline, Method, Request, explain};
-use fireclay_run::{On, load_run};
+use fireclay_run::{On, is_run, load_model};
 use fireclay_train::run_folder::find;
 
 use super::evaluate::SplitName;
@@ -19,7 +19,8 @@ use crate::text::{say, tell};
 /// Explain which columns, pixels or tokens the answers of a finished run come from
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The run folder, such as runs/NAME/1; runs/NAME is the newest run of that name
+    /// The run folder, such as runs/NAME/1; runs/NAME is the newest run of that name. Or a classifier of images that was
+    /// not trained here, in the folder that it came in
     #[arg(value_parser = paths::path())]
     pub run: PathBuf,
     /// Samples to explain one by one: a table (file, glob, or `-` for standard input) or images (file,
@@ -129,10 +130,11 @@ impl Args {
 impl Args {
     /// Where the files go, if they go anywhere; it can take them.
     fn folder(&self, run: &Path) -> Result<Option<PathBuf>, Failure> {
-        let folder = match (&self.output, self.open.weights.checkpoint) {
-            (Some(folder), _) => folder.clone(),
-            (None, None) => find(run)?,
-            (None, Some(_)) => return Ok(None),
+        let is_of_run = self.open.weights.checkpoint.is_none() && is_run(run)?;
+        let folder = match &self.output {
+            Some(folder) => folder.clone(),
+            None if is_of_run => find(run)?,
+            None => return Ok(None),
         };
         write::check(&folder)?;
         Ok(Some(folder))
@@ -142,7 +144,7 @@ impl Args {
 /// Explains samples, shows what was found and writes it.
 pub fn run(args: &Args) -> Result<(), Failure> {
     let at = run_at(&args.run);
-    let config = load_run(&at)?.config;
+    let config = load_model(&at)?.config;
     // Before the work: it may take minutes.
     let folder = args.folder(&at)?;
     let run = args.open.open(&at, &config)?;
@@ -155,7 +157,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     }
     let Some(folder) = folder else {
         tell!(
-            "note: explanations of a checkpoint are written with -o FOLDER only: the run's are of its own weights"
+            "note: explanations of a checkpoint, or of a model that was not trained here, are written with -o FOLDER only: a run's are of its own weights"
         );
         return Ok(());
     };

@@ -12,8 +12,8 @@ use crate::text::{say, tell};
 /// Export the model of a run for other programs
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The run folder, such as runs/NAME/1; runs/NAME is the newest run of that name. A language model that was not
-    /// trained here is a folder of the hub, or a GGUF file
+    /// The run folder, such as runs/NAME/1; runs/NAME is the newest run of that name. A model that was not trained
+    /// here is a folder of the hub, or a GGUF file
     #[arg(value_parser = paths::path())]
     pub run: PathBuf,
     /// The folder to write, new or empty; with --format onnx the file

@@ -18,8 +18,8 @@ use crate::text::{number, say, tell};
 /// Predict for rows of a table, images or texts, or translate lines
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The run folder, such as runs/NAME/1; runs/NAME is the newest run of that name. Or an encoder of texts or a T5 that
-    /// was not trained here, in the folder that it came in
+    /// The run folder, such as runs/NAME/1; runs/NAME is the newest run of that name. Or an encoder of texts, a T5 or
+    /// a classifier of images that was not trained here, in the folder that it came in
     #[arg(value_parser = paths::path())]
     pub run: PathBuf,
     /// A table (file or glob), images (file, folder or glob), or a text to translate line by line; `-` is a table, an

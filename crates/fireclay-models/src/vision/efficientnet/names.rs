@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::config::EfficientNetConfig;
 use crate::hugging_face::{Entry, HuggingFaceClass, Reader};
 use crate::shape::ImageShape;
-use crate::vision::inverted_residual::{self, ImagePadding};
+use crate::vision::inverted_residual;
 use crate::vision::timm;
 
 /// timm's models of these names; what follows the last underscore is the size.
@@ -49,14 +49,11 @@ impl EfficientNetConfig {
     fn from_timm(reader: &mut Reader) -> (Self, ImageShape) {
         let name = timm::name(reader);
         let (_, size) = name.rsplit_once('_').unwrap_or_default();
-        let is_ported = name.starts_with("tf_");
+        let (norm_eps, padding) = timm::eps_and_padding(name);
         let config = Self {
             size: timm::read(size),
-            norm_eps: Some(if is_ported { 1e-3 } else { timm::EPS }),
-            padding: match is_ported {
-                true => ImagePadding::Same,
-                false => ImagePadding::Symmetric,
-            },
+            norm_eps: Some(norm_eps),
+            padding,
             ..Self::default()
         };
         (config, timm::shape(reader, "avg"))

@@ -38,7 +38,7 @@ pub struct MobileNetV3Config {
 }
 
 /// That of torchvision, from the paper's TensorFlow code.
-pub(super) const USUAL_EPS: f64 = 1e-3;
+const USUAL_EPS: f64 = 1e-3;
 
 fn is_usual(norm_eps: &f64) -> bool {
     *norm_eps == USUAL_EPS

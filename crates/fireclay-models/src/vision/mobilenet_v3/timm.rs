@@ -2,10 +2,9 @@
 
 use serde_json::json;
 
-use super::config::{MobileNetV3Config, MobileNetV3Scaling, USUAL_EPS};
+use super::config::{MobileNetV3Config, MobileNetV3Scaling};
 use crate::hugging_face::{Entry, HuggingFaceClass, Reader};
 use crate::shape::ImageShape;
-use crate::vision::inverted_residual::ImagePadding;
 use crate::vision::timm;
 
 pub(super) const TIMM: HuggingFaceClass<MobileNetV3Config, ImageShape> = HuggingFaceClass {
@@ -42,7 +41,7 @@ impl MobileNetV3Config {
         let mut parts = name.rsplit('_');
         let [percent, size] = [parts.next(), parts.next()].map(Option::unwrap_or_default);
         let width = percent.parse().map_or(1.0, |percent: f64| percent / 100.0);
-        let is_ported = name.starts_with("tf_");
+        let (norm_eps, padding) = timm::eps_and_padding(name);
         let config = Self {
             size: timm::read(size),
             width,
@@ -50,11 +49,8 @@ impl MobileNetV3Config {
                 true => MobileNetV3Scaling::Torchvision,
                 false => MobileNetV3Scaling::Timm,
             },
-            norm_eps: if is_ported { USUAL_EPS } else { timm::EPS },
-            padding: match is_ported {
-                true => ImagePadding::Same,
-                false => ImagePadding::Symmetric,
-            },
+            norm_eps,
+            padding,
             ..Self::default()
         };
         (config, timm::shape(reader, "avg"))

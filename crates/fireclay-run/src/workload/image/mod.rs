@@ -1,6 +1,7 @@
 //! Images with a class, labels or a number.
 
 mod data;
+mod opening;
 mod run;
 
 use fireclay_data::{ImageData, ImagePreprocess, Mix};
@@ -57,18 +58,9 @@ impl Workload for Image {
     labelled::as_labelled!();
 
     fn open(base: Base) -> Result<Box<dyn Run>, RunError> {
-        lock::verified(&base.folder, &[PREPROCESS, POSTPROCESS])?;
-        let preprocess = ImagePreprocess::load(&base.folder.join(PREPROCESS))?;
-        let files = format!("{PREPROCESS}, {POSTPROCESS}");
-        let known = (files.as_str(), preprocess.classes());
-        let config = Self::table(base.config());
-        let (predictor, _) = labelled::open(&base, config, known, |description, outputs| {
-            description.shape == shape(&preprocess, outputs)
-        })?;
-        Ok(Box::new(ImageRun {
-            base,
-            preprocess,
-            predictor,
+        Ok(Box::new(match base.is_run() {
+            true => ImageRun::trained(base)?,
+            false => ImageRun::published(base)?,
         }))
     }
 

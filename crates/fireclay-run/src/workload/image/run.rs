@@ -1,4 +1,4 @@
-//! Its finished runs.
+//! Its finished runs, and classifiers of others.
 
 use std::path::PathBuf;
 
@@ -24,11 +24,13 @@ use crate::task::Input;
 /// Training images that served ones are compared with, at most: they are decoded while the model answers.
 const MOST_SEEN: usize = 1000;
 
-/// A finished run on images.
+/// A finished run on images, or a classifier of others.
 pub(super) struct ImageRun {
     pub base: Base,
     pub preprocess: ImagePreprocess,
     pub predictor: Predictor<ImageModel>,
+    /// What the folder of a classifier of others said of its images.
+    pub said: Vec<String>,
 }
 
 impl ImageRun {
@@ -41,7 +43,8 @@ impl ImageRun {
 
     fn take_files(&self, path: &str, most: usize) -> Result<Taken, RunError> {
         let FoundImages { mut files, notes } = image_files(path)?;
-        let mut notes: Vec<String> = notes.iter().map(ToString::to_string).collect();
+        let found = notes.iter().map(ToString::to_string);
+        let mut notes: Vec<String> = self.said.iter().cloned().chain(found).collect();
         if files.len() > most {
             notes.push(format!("the first {most} of {} images", files.len()));
             files.truncate(most);
@@ -116,7 +119,11 @@ impl Run for ImageRun {
     labelled::as_labelled_run!();
 
     fn merged(&self) -> Result<Vec<(&'static str, Vec<u8>)>, RunError> {
-        merged(self.base())
+        let mut files = merged(self.base())?;
+        if !self.base.is_run() {
+            files.extend(self.companions());
+        }
+        Ok(files)
     }
 
     fn schema(&self) -> InputSchema {
@@ -136,6 +143,7 @@ impl Run for ImageRun {
             let (split, notes) =
                 ImageSplit::load(path, source.format, &source.config, &self.preprocess)?;
             let notes = notes.iter().map(ToString::to_string);
+            let notes = self.said.iter().cloned().chain(notes);
             let samples = ImageSamples::new(split.without_augmentation());
             Ok((samples, notes.collect()))
         };
@@ -224,6 +232,7 @@ impl Run for ImageRun {
     fn predict(&self, job: &PredictJob<'_>) -> Result<Predicted, RunError> {
         let how = (&self.preprocess, ImageSamples::threads());
         let mut predicted = predict_images(self, job, how, |batch| self.answer(batch))?;
+        predicted.notes.splice(..0, self.said.iter().cloned());
         let trained = Image::source(self.base.config()).config.on_damaged;
         if job.on_error == OnError::Skip || trained == OnDamaged::Skip {
             let failed = std::mem::take(&mut predicted.failed).into_iter();

@@ -3,9 +3,10 @@
 use fireclay_data::{MaskedSplit, PaddedTexts, ReadOptions, TableFormat, Tokenizer, encode_cells};
 use fireclay_models::{EncoderConfig, EncoderNetwork, Family};
 
+use super::super::classes;
 use super::super::prelude::*;
 use super::super::text::{Reads, Running, Texts};
-use super::{MaskedText, classes, evaluate, masking};
+use super::{MaskedText, evaluate, masking};
 use crate::answer::Meaning;
 use crate::embedding::{self, Embedder, Embedding, by_length, check_input};
 use crate::predict::{Rows, predict_rows};

@@ -1,5 +1,6 @@
 //! Texts and their translations.
 
+mod asked;
 mod data;
 mod judged;
 mod prefixes;

@@ -10,7 +10,7 @@ use fireclay_models::{TranslationModel, TranslationNetwork, TranslationShape};
 use super::super::dataset::text_cells;
 use super::super::prelude::*;
 use super::super::shared::{ONE_FILE, evaluate_on_files, split_of};
-use super::{Pairs, evaluate, prefixes, reading, task};
+use super::{Pairs, asked, evaluate, prefixes, reading, task};
 use crate::answer::Answers;
 use crate::predict::predict_lines;
 use crate::samples::PairSamples;
@@ -23,6 +23,8 @@ pub(super) struct TranslationRun {
     model: TranslationModel,
     /// What texts begin with, as a model of others says.
     prefixes: Vec<String>,
+    /// What a model of others asks for that is not done here.
+    asked: Option<String>,
 }
 
 impl TranslationRun {
@@ -42,6 +44,7 @@ impl TranslationRun {
             tokenizer,
             model,
             prefixes: Vec::new(),
+            asked: None,
         })
     }
 
@@ -61,6 +64,7 @@ impl TranslationRun {
         }
         Ok(Self {
             prefixes: prefixes::of(&base.folder),
+            asked: asked::otherwise(&base.folder),
             base,
             tokenizer,
             model,
@@ -80,6 +84,7 @@ impl TranslationRun {
     fn tell(&self, texts: &[String]) -> Result<Vec<String>, RunError> {
         let mut notes = self.translator().notes(texts)?;
         notes.extend(prefixes::absent(&self.prefixes, texts));
+        notes.extend(self.asked.clone());
         Ok(notes)
     }
 }
@@ -143,6 +148,7 @@ impl Run for TranslationRun {
             let split = PairSplit::of_files(path, target, how, &self.tokenizer, &reading)?;
             let mut notes = split.notes(path, &self.tokenizer);
             notes.extend(prefixes::absent(&self.prefixes, split.source_texts()));
+            notes.extend(self.asked.clone());
             let left_out = split.left_out();
             if left_out > 0 {
                 notes.push(format!(
