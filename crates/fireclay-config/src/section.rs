@@ -28,7 +28,7 @@ impl<'a> Sections<'a> {
             document,
             grammar,
             problems: document.problems.clone(),
-            damaged: Vec::new(),
+            damaged: document.refused.clone(),
         }
     }
 
@@ -58,6 +58,8 @@ impl<'a> Sections<'a> {
                 let collected = (variant.read)(&node);
                 self.take(name, Some(variant.name), &node, collected, validate)
             }
+            // The value that was to give the type has a message of its own.
+            Err(_) if tag.is_none() && self.is_damaged(name) => None,
             Err(problem) => {
                 self.damage(name);
                 self.report(*problem, tag.map_or(node.span, |tag| tag.node.span));

@@ -281,6 +281,27 @@ fn files_that_cannot_be_read_are_named_in_full() {
     );
 }
 
+/// What was to say the type of the model is not there: its message alone tells the mistake.
+#[test]
+fn weights_that_are_not_there_are_named_and_no_type_is_missed() {
+    let folder = tempfile::tempdir().unwrap();
+    let nothing = folder.path().join("nothing");
+    for (path, word) in [
+        (nothing.as_path(), "cannot be read"),
+        (folder.path(), "holds no weights"),
+    ] {
+        let path = path.display().to_string();
+        let model = format!("pretrained = {path:?}");
+        let error = errors(&MINIMAL.replace("type = \"mlp\"", &model));
+        assert!(error.contains(word) && error.contains(&path), "{error}");
+        assert!(!error.contains("missing key"), "{error}");
+        // A type that is written wrongly is another mistake.
+        let model = format!("type = \"mlpp\"\n{model}");
+        let error = errors(&MINIMAL.replace("type = \"mlp\"", &model));
+        assert!(error.contains("unknown type `mlpp`"), "{error}");
+    }
+}
+
 #[test]
 fn the_resolved_configuration_says_every_default_and_reads_back() {
     let config = parse(MINIMAL);

@@ -19,6 +19,8 @@ pub struct Document {
     pub(crate) root: Node,
     /// Errors of the form of the file that leave the rest readable.
     pub(crate) problems: Vec<Problem>,
+    /// Dotted keys whose values are refused.
+    pub(crate) refused: Vec<String>,
 }
 
 impl Document {
@@ -119,10 +121,12 @@ impl Document {
         }
     }
 
-    /// Refuses the value of a key, shown where it is written.
+    /// Refuses the value of a key, shown where it is written. What it would have given to its table is not
+    /// called missing then.
     pub fn refuse(&mut self, key: &str, message: &str) {
         let problem = self.problem(key, message);
         self.problems.push(problem);
+        self.refused.push(key.to_owned());
     }
 
     /// The error that these problems are.

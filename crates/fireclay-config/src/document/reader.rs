@@ -67,6 +67,7 @@ impl<'a> Reader<'a> {
                     sources: self.sources,
                     root,
                     problems: self.problems,
+                    refused: Vec::new(),
                 })
             }
             _ => Err(ConfigError::new(self.problems, self.sources)),

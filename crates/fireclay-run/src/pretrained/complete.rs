@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::pixels::pixels;
 use super::{Stated, Weights};
+use crate::source;
 
 /// Gives the keys of `[model]` that are not written the values of the pretrained weights, and takes
 /// their tokenizer in place of one that would be made from other text, which would number its tokens in
@@ -50,13 +51,13 @@ const CONTEXT: u64 = 2048;
 fn model(document: &mut Document, weights: Weights<'_>) -> Vec<String> {
     let stated = match weights.stated() {
         Ok(Some(stated)) => stated,
-        Ok(None) => return Vec::new(),
-        Err(error) if !document.is_written("model.type") => {
-            document.refuse("model.pretrained", &format!("cannot be used: {error}"));
-            return Vec::new();
-        }
         // The message comes once the data is read, with everything else that does not fit.
-        Err(_) => return Vec::new(),
+        _ if document.is_written("model.type") => return Vec::new(),
+        Ok(None) => {
+            let there = source::check(weights.path());
+            return there.map_or_else(|reason| refuse(document, &reason), |()| Vec::new());
+        }
+        Err(error) => return refuse(document, &format!("cannot be used: {error}")),
     };
     let Stated {
         mut keys,
@@ -73,6 +74,12 @@ fn model(document: &mut Document, weights: Weights<'_>) -> Vec<String> {
     let stretched = stretched(document, &keys, weights);
     lay_beneath(document, weights, json!({ "model": keys }));
     short.into_iter().chain(stretched).collect()
+}
+
+/// Refuses weights that were to say which model it is, and cannot.
+fn refuse(document: &mut Document, reason: &str) -> Vec<String> {
+    document.refuse("model.pretrained", reason);
+    Vec::new()
 }
 
 /// Rotations that the configuration stretches itself need not be those of the weights.
