@@ -225,11 +225,12 @@ impl Packed {
     }
 
     /// Gives the numbers of a row, sixteen at a time, each with the place of the first; the last may have zeros after them.
+    /// None, where only the shape is known.
     #[inline(always)]
     fn each(&self, wide: impl Wide, index: usize, take: impl FnMut(usize, [f32; GROUP])) {
         let [rows, columns] = self.shape;
         match self.blocks.as_deref() {
-            None => unreachable!("only its shape is known"),
+            None => {}
             Some(Blocks::Nf4(codes)) => codes.each(wide, [index * columns, columns], take),
             Some(Blocks::Whole(bytes)) => {
                 let length = bytes.len() / rows.max(1);
@@ -249,8 +250,9 @@ impl fmt::Debug for Packed {
 
 /// The products of rows with a matrix of few bits, x Wᵀ. Only `x` has a gradient.
 ///
-/// On flex few rows are multiplied with each row of the matrix while that is in the first cache; for many, and for
-/// the gradient, the matrix is in single precision for the time being, there and elsewhere.
+/// On flex a row alone is multiplied with numbers as they are made, and few rows with each row of the matrix while that
+/// is in the first cache; for many, and for the gradient, the matrix is in single precision for the time being, there
+/// and elsewhere.
 ///
 /// # Shapes
 ///

@@ -174,9 +174,9 @@ fn six_bits(block: &[u8], part: usize) -> [f32; 2] {
 /// Scales of the scales and of the least numbers, both of eight parts of 32, then nibbles: of two parts in 32 bytes.
 #[inline(always)]
 pub(super) fn q4_k(block: &[u8; 144], group: usize) -> Group {
-    let (part, half) = (group / 2, group % 2);
+    let (part, side) = (group / 2, group % 2);
     let [scale, below] = six_bits(block, part);
-    let from = 16 + 32 * (part / 2) + GROUP * half;
+    let from = 16 + 32 * (part / 2) + GROUP * side;
     Group {
         codes: bytes(nibbles(block, from, part % 2 == 1)),
         scale,
@@ -188,10 +188,10 @@ pub(super) fn q4_k(block: &[u8; 144], group: usize) -> Group {
 /// As [`q4_k`], with a fifth bit of each number before the nibbles: a bit of each byte for each part.
 #[inline(always)]
 pub(super) fn q5_k(block: &[u8; 176], group: usize) -> Group {
-    let (part, half) = (group / 2, group % 2);
+    let (part, side) = (group / 2, group % 2);
     let [scale, below] = six_bits(block, part);
-    let from = 48 + 32 * (part / 2) + GROUP * half;
-    let fifth = words(block, 16 + GROUP * half);
+    let from = 48 + 32 * (part / 2) + GROUP * side;
+    let fifth = words(block, 16 + GROUP * side);
     let fifth = fifth.map(|word| (word >> part & 0x0101_0101_0101_0101) << 4);
     Group {
         codes: on_top(nibbles(block, from, part % 2 == 1), fifth),

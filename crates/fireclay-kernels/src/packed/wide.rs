@@ -15,6 +15,7 @@ pub(super) trait Wide: Copy {
     fn values(self, values: [f32; 16], codes: [u8; GROUP]) -> [f32; GROUP];
 
     /// x y + sum, rounded once where the processor has an instruction for it.
+    #[cfg(feature = "flex")]
     fn fused(self, x: f32, y: f32, sum: f32) -> f32;
 }
 
@@ -33,6 +34,7 @@ impl Wide for Plain {
         codes.map(|code| values[usize::from(code & 15)])
     }
 
+    #[cfg(feature = "flex")]
     #[inline(always)]
     fn fused(self, x: f32, y: f32, sum: f32) -> f32 {
         x * y + sum
