@@ -138,7 +138,8 @@ fn uses(samples: impl Iterator<Item = (usize, u32)>, shelf: &impl Shelf) -> Vec<
     uses
 }
 
-/// Whether there is room for one more shard after `before`: then no shard is thrown out that is still needed.
+/// Whether there is room for one more shard after `before`, beside those that are still needed. The folder throws out what
+/// was opened longest ago, so in a small one that may be a shard that was fetched ahead and not used yet: it is fetched again.
 fn is_due(before: &[Use], position: usize, room: Room) -> bool {
     let (mut bytes, mut waiting) = (0, 0);
     for kept in before.iter().filter(|kept| kept.last > position) {

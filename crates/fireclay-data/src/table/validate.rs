@@ -48,6 +48,7 @@ impl TableConfig {
             ("path", Some(&self.path)),
             ("valid_path", self.valid_path.as_ref()),
             ("test_path", self.test_path.as_ref()),
+            ("shard_cache_dir", self.shard_cache_dir.as_ref()),
             ("id", self.id.as_ref()),
             ("weight", self.weight.as_ref()),
         ]);

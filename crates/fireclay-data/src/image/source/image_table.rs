@@ -54,17 +54,28 @@ fn open(config: &ImageDataConfig, target: TargetKind) -> Result<Found, DataError
 }
 
 fn read(config: &ImageDataConfig) -> Result<Table, DataError> {
-    let Some(format) = TableFormat::from_path(Path::new(&config.path)) else {
-        return Err(DataError::Unusable(format!(
-            "{} is no table: its name must end in {}",
-            absolute(Path::new(&config.path)).display(),
-            TableFormat::extensions()
-        )));
-    };
+    let format = format_of(&config.path)?;
+    for path in [&config.valid_path, &config.test_path]
+        .into_iter()
+        .flatten()
+    {
+        format_of(path)?;
+    }
     let mut rules = TableConfig::new(&config.path, config.target());
     rules.valid_path.clone_from(&config.valid_path);
     rules.test_path.clone_from(&config.test_path);
     Table::open(format, &rules)
+}
+
+/// What the name says; a manifest of tables is not for images.
+fn format_of(path: &str) -> Result<TableFormat, DataError> {
+    TableFormat::from_path(Path::new(path)).ok_or_else(|| {
+        DataError::Unusable(format!(
+            "{} is no table: its name must end in {}",
+            absolute(Path::new(path)).display(),
+            TableFormat::extensions()
+        ))
+    })
 }
 
 /// The file of each row, all of which must be there.
