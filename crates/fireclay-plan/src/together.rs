@@ -62,7 +62,7 @@ impl Estimator {
     }
 
     /// Bytes that gradients and weights pass through on their way to the other processes and back, a block of them at a
-    /// time. They are kept from step to step.
+    /// time: one room to leave from and one to come into, which are kept from step to step.
     pub(crate) fn passage(&self) -> u64 {
         let processes = self.processes as u64;
         let numbers = match self.shares_optimizer() {
@@ -76,5 +76,5 @@ impl Estimator {
     }
 }
 
-/// Bytes of a number on its way, which comes into the room of another one.
+/// Bytes of a number on its way.
 const NUMBER: u64 = 4;
