@@ -53,6 +53,7 @@ fn every_shipped_config_has_a_plan() {
             "gradients",
             "optimizer",
             "average",
+            "exchange",
             "activations",
         ];
         let sum: u64 = parts.map(|part| whole(&memory[part])).iter().sum();
@@ -250,6 +251,20 @@ fn processes_share_what_the_optimizer_remembers_and_exchange_gradients() {
         optimizer("--devices 4 --set cluster.shard_optimizer=false"),
         optimizer("")
     );
+    // Numbers go out and come in: all of them at once here, and as many from each process as from the one that owns most.
+    let passage = |more: &str| memory(more, "exchange");
+    let unshared = passage("--devices 4 --set cluster.shard_optimizer=false");
+    assert_eq!(unshared, 2 * memory("", "gradients"));
+    assert!(passage("--devices 4") > 2 * unshared);
+    assert_eq!(passage(""), 0);
+    // They have their room in an evaluation too.
+    let shared = plan("--devices 4");
+    let shared = &shared["plan"]["memory"];
+    let kept = ["weights", "optimizer", "average", "exchange"];
+    let kept = kept.map(|part| shared[part].as_u64().unwrap());
+    let evaluation = ["peak", "activations"];
+    let [peak, activations] = evaluation.map(|part| shared["evaluation"][part].as_u64().unwrap());
+    assert_eq!(peak, kept.iter().sum::<u64>() + activations);
     // What is on disk is whole.
     let saved = |more: &str| plan(more)["plan"]["checkpoint_bytes"].as_u64().unwrap();
     assert_eq!(saved("--devices 4"), saved(""));

@@ -3,6 +3,7 @@
 use fireclay_train::config::Precision;
 use serde::Serialize;
 
+use crate::owners::most_owned;
 use crate::subject::TensorShape;
 
 /// What a run will take.
@@ -77,6 +78,8 @@ pub struct MemoryUse {
     pub optimizer: u64,
     /// The moving average of the weights.
     pub average: u64,
+    /// What numbers pass through on their way to other processes and back.
+    pub exchange: u64,
     /// What the backward pass needs, and whatever else there is at the peak.
     pub activations: u64,
     /// All of it at once, at the worst moment of an update.
@@ -106,11 +109,23 @@ pub struct EvaluationUse {
     pub activations: u64,
     /// What the search for a batch of translations takes, where there is one.
     pub search: Option<u64>,
-    /// All of it with weights, their average and what the optimizer remembers, at the worst moment.
+    /// All of it with weights, their average, what the optimizer remembers and what numbers pass through on their way to
+    /// other processes, at the worst moment.
     pub peak: u64,
 }
 
 impl Estimate {
+    /// Numbers that so many processes exchange in a pass. Where each owns whole parameters, all send as many as the one that
+    /// has most.
+    pub(crate) fn exchanged(&self, processes: u64) -> u64 {
+        let trained = self.tensors.iter().filter(|tensor| tensor.trainable);
+        let owned = || most_owned(trained.map(TensorShape::count), processes as usize);
+        match self.shares_optimizer {
+            true => processes * owned(),
+            false => self.trainable,
+        }
+    }
+
     /// How many blocks in a row the model has, by the numbers in the names of its tensors.
     pub fn blocks(&self) -> u64 {
         let names = self

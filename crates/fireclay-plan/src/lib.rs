@@ -16,6 +16,7 @@ mod length;
 mod limits;
 mod memory;
 mod operations;
+mod owners;
 mod record;
 mod refusal;
 mod resident;

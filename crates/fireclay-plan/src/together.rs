@@ -2,6 +2,7 @@
 
 use crate::estimator::Estimator;
 use crate::hardware::block;
+use crate::owners::most_owned;
 
 impl Estimator {
     /// For each of so many processes that train together, which share out the parts of `[cluster]`.
@@ -43,20 +44,11 @@ impl Estimator {
         2 * norms + 1
     }
 
-    /// What of `remembered` the process keeps that has most: whole parameters have owners, the largest first to whoever has
-    /// the fewest numbers, as in `cluster/owners.rs` of fireclay-train.
+    /// What of `remembered` the process keeps that has most.
     pub(crate) fn largest_share(&self, remembered: u64) -> u64 {
-        let mut sizes: Vec<u64> = self.trained().collect();
-        sizes.sort_unstable_by(|one, other| other.cmp(one));
-        let mut owned = vec![0_u64; self.processes];
-        for size in sizes {
-            if let Some(fewest) = owned.iter_mut().min() {
-                *fewest += size;
-            }
-        }
-        let (most, all) = (owned.iter().max(), owned.iter().sum::<u64>());
-        let share = most.map_or(1.0, |most| *most as f64 / all.max(1) as f64);
-        (remembered as f64 * share) as u64
+        let most = most_owned(self.trained(), self.processes);
+        let all = self.trained().sum::<u64>().max(1);
+        (remembered as f64 * (most as f64 / all as f64)) as u64
     }
 
     /// Levels of the tree in which the gradients of the parts of this process are added up.
@@ -69,12 +61,20 @@ impl Estimator {
         (parts / self.processes).max(1).ilog2().into()
     }
 
-    /// Bytes that gradients pass through on their way to the other processes and back, a block of them at a time. They
-    /// are kept from step to step.
-    pub(crate) fn passage(&self, gradients: u64) -> u64 {
-        match self.processes {
+    /// Bytes that gradients and weights pass through on their way to the other processes and back, a block of them at a
+    /// time: one room to leave from and one to come into, which are kept from step to step.
+    pub(crate) fn passage(&self) -> u64 {
+        let processes = self.processes as u64;
+        let numbers = match self.shares_optimizer() {
+            true => processes * most_owned(self.trained(), self.processes),
+            false => self.trained().sum(),
+        };
+        match processes {
             1 => 0,
-            processes => 2 * gradients.min(4 * block(processes as u64)),
+            processes => 2 * NUMBER * numbers.min(block(processes)),
         }
     }
 }
+
+/// Bytes of a number on its way.
+const NUMBER: u64 = 4;

@@ -43,13 +43,14 @@ impl Estimator {
         let whole = tensors.iter().filter(|tensor| tensor.packed.is_none());
         let whole = whole.map(TensorShape::bytes).sum();
         let average = self.config.train.ema_decay.map_or(0, |_| whole);
-        let kept = weights + optimizer + average;
+        let exchange = self.passage();
+        let kept = weights + optimizer + average + exchange;
+        // Where weights of other processes come in, they do after the gradients are gone, and are no more.
         let updating = gradients + self.updating(computing);
         // The sum of the gradients waits for those of the next batch, and sums of parts for those of their neighbours.
         let waits = u64::from(self.config.train.gradient_accumulation_steps > 1);
         let waiting = gradients * (waits + self.levels());
-        let passage = self.passage(gradients);
-        let peak = |working: u64| kept + passage + (waiting + working).max(updating);
+        let peak = |working: u64| kept + (waiting + working).max(updating);
         let [without_samples, per_sample] = self.growth(computing);
         let mut memory = MemoryUse {
             weights,
@@ -57,6 +58,7 @@ impl Estimator {
             gradients,
             optimizer,
             average,
+            exchange,
             activations: 0,
             peak: peak(self.working(self.rows, computing)),
             without_samples: peak(without_samples),
@@ -98,7 +100,7 @@ impl Estimator {
 
     /// What the process holds at the worst moment of updates, checkpoints and evaluations.
     fn in_main_memory(&self, memory: &MemoryUse, host: Resident) -> u64 {
-        let kept = memory.weights + memory.optimizer + memory.average;
+        let kept = memory.weights + memory.optimizer + memory.average + memory.exchange;
         let working = memory.peak - kept;
         let parts = self.computing.parts;
         // Where threads compute parts of a batch, one more adds their gradients up.

@@ -236,7 +236,8 @@ impl Hardware {
         };
         let exchange = network.map(|network| {
             let waits = (times, estimate.meets);
-            network.exchange(estimate.trainable, copies, estimate.shares_optimizer, waits)
+            let shares = estimate.shares_optimizer;
+            network.exchange(estimate.exchanged(copies), copies, shares, waits)
         });
         let step = step.map(|step| step + exchange.unwrap_or(0.0));
         let hours = step.zip(estimate.length.steps);

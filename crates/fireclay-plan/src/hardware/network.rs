@@ -16,9 +16,10 @@ pub struct Network {
 /// Seconds of a message where nothing is said: Ethernet between two machines, through their kernels.
 const USUAL: f64 = 20e-6;
 
-/// Numbers that are on their way at once between so many processes, as in `cluster/sum.rs` of fireclay-train.
+/// Numbers that are on their way at once between so many processes, as in `cluster/blocks.rs` of fireclay-train.
 pub(crate) fn block(processes: u64) -> u64 {
-    (processes << 17).min(1 << 24)
+    let each = (1_u64 << 24) / processes;
+    processes * each.clamp(1, 1 << 17)
 }
 
 /// Messages of the first process with each other one, for an update: what it says of its parts, that it was heard, and
@@ -26,14 +27,15 @@ pub(crate) fn block(processes: u64) -> u64 {
 const GATHERED: f64 = 3.0;
 
 impl Network {
-    /// Seconds that the processes exchange the gradients of so many `numbers` in an update.
+    /// Seconds that the processes exchange gradients in an update, so many `numbers` in each pass.
     ///
     /// Each process gets from every other one its share of the numbers, adds them up, and hands the sums to all: twice the
     /// share (W − 1) / W of all bytes through its wire (Thakur, Rabenseifner and Gropp 2005, *Optimization of Collective
     /// Communication Operations in MPICH*, section 4.5), and twice W − 1 messages for each block; so many `times` in an
     /// update. Where each process updates a share of the parameters alone, it gets the sums of those, and at the end of the
-    /// update the weights are handed to all, after all have said what their gradients have for the norm. While a micro-batch
-    /// is computed, all processes wait for each other so many times as it `meets`.
+    /// update the weights are handed to all, after all have said what their gradients have for the norm. The `numbers` are W
+    /// times those of the process that has most then, since all shares go as if they were as large. While a micro-batch is
+    /// computed, all processes wait for each other so many times as it `meets`.
     pub fn exchange(
         self,
         numbers: u64,

@@ -5,10 +5,12 @@
 //! number of parts alone, and not on how many processes there are.
 
 mod agreement;
+mod blocks;
 mod company;
 mod meeting;
 mod owners;
 mod rounds;
+mod row;
 mod said;
 mod sum;
 pub mod threads;
@@ -19,7 +21,8 @@ pub use company::{Shared, company, each_in_company, in_company};
 pub(crate) use meeting::{Ended, Meeting, Seat};
 pub(crate) use owners::Owners;
 pub(crate) use rounds::Rounds;
-pub(crate) use sum::{held, sum};
+pub(crate) use row::held;
+pub(crate) use sum::sum;
 pub(crate) use tree::Tree;
 
 use burn::data::dataset::DatasetError;

@@ -13,7 +13,7 @@ use std::ops::Range;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::{Tensor, TensorData};
 
-use super::sum::at_once;
+use super::blocks::{blocks, common};
 use super::{Exchange, Lost};
 use crate::loader::Share;
 
@@ -70,47 +70,26 @@ impl Owners {
         owner * self.most() + place.start
     }
 
-    /// The model as all processes have updated it, each its own parameters. The numbers pass through `room`.
+    /// The weights that the other processes have updated, each its own parameters. Blocks of all weights pass through `room`.
     pub fn gathered<M: Module>(
         &self,
         exchange: &mut dyn Exchange,
-        model: M,
+        model: &M,
         room: &mut Vec<f32>,
-    ) -> Result<M, Lost> {
-        let most = self.most();
-        let mut own = Values {
+    ) -> Result<Gathered, Lost> {
+        let mut weights = Weights {
             owners: self,
-            values: vec![0.0; most],
+            own: Vec::new(),
+            others: HashMap::new(),
         };
-        model.visit(&mut own);
-        let all = self.all(exchange, &own.values, room)?;
-        Ok(model.map(&mut Others {
-            owners: self,
-            all,
-            most,
-        }))
-    }
-
-    /// The values of all processes one after another.
-    fn all(
-        &self,
-        exchange: &mut dyn Exchange,
-        own: &[f32],
-        room: &mut Vec<f32>,
-    ) -> Result<Vec<f32>, Lost> {
-        let (world, most) = (self.share.world, own.len());
-        let length = at_once(world);
-        let mut all = vec![0.0; world * most];
-        for (number, block) in own.chunks(length).enumerate() {
-            room.resize(world * block.len(), 0.0);
-            room[..block.len()].copy_from_slice(block);
+        model.visit(&mut weights);
+        for block in blocks(self.most(), self.share.world) {
+            room.resize(self.share.world * block.len(), 0.0);
+            weights.put(&block, room);
             *room = exchange.all_gather(mem::take(room), block.len())?;
-            for (rank, values) in room.chunks(block.len()).enumerate() {
-                let start = rank * most + number * length;
-                all[start..start + block.len()].copy_from_slice(values);
-            }
+            weights.take(&block, room);
         }
-        Ok(all)
+        Ok(Gathered(weights.others))
     }
 }
 
@@ -126,19 +105,49 @@ impl ModuleVisitor for Sizes {
     }
 }
 
-/// The numbers of all parameters of this process.
-struct Values<'a> {
+/// The parameters of all processes while blocks of them go round.
+struct Weights<'a> {
     owners: &'a Owners,
-    values: Vec<f32>,
+    /// Where those of this process are among all that it has, and their numbers in a row. Each block is read when it goes.
+    own: Vec<(&'a Range<usize>, Tensor<1>)>,
+    /// What came of the others.
+    others: HashMap<ParamId, Vec<f32>>,
 }
 
-impl ModuleVisitor for Values<'_> {
+impl ModuleVisitor for Weights<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let Some((owner, place)) = self.owners.places.get(&param.id) else {
             return;
         };
         if *owner == self.owners.share.rank {
-            fill(&mut self.values[place.clone()], &param.val().into_data());
+            let row = param.val().without_autodiff().reshape([place.len()]);
+            self.own.push((place, row));
+        } else {
+            self.others.insert(param.id, vec![0.0; place.len()]);
+        }
+    }
+}
+
+impl Weights<'_> {
+    /// Writes what this process has in `block` to the start of `room`. Nobody reads what is left after it.
+    fn put(&self, block: &Range<usize>, room: &mut [f32]) {
+        for (place, row) in &self.own {
+            let (there, here) = common(place, block);
+            if !there.is_empty() {
+                fill(&mut room[here], &row.clone().slice([there]).into_data());
+            }
+        }
+    }
+
+    /// Takes what the other processes have in `block`.
+    fn take(&mut self, block: &Range<usize>, room: &[f32]) {
+        for (id, values) in &mut self.others {
+            let (owner, place) = &self.owners.places[id];
+            let (there, here) = common(place, block);
+            if !there.is_empty() {
+                let block = &room[owner * block.len()..];
+                values[there].copy_from_slice(&block[here]);
+            }
         }
     }
 }
@@ -154,24 +163,23 @@ fn fill(values: &mut [f32], data: &TensorData) {
     }
 }
 
-/// Puts the numbers of the other processes into the model.
-struct Others<'a> {
-    owners: &'a Owners,
-    all: Vec<f32>,
-    most: usize,
+/// The weights of the other processes.
+pub(crate) struct Gathered(HashMap<ParamId, Vec<f32>>);
+
+impl Gathered {
+    /// The model with them.
+    pub fn put_into<M: Module>(mut self, model: M) -> M {
+        model.map(&mut self)
+    }
 }
 
-impl ModuleMapper for Others<'_> {
+impl ModuleMapper for Gathered {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let Some((owner, place)) = self.owners.places.get(&param.id) else {
+        let Some(values) = self.0.remove(&param.id) else {
             return param;
         };
-        if *owner == self.owners.share.rank {
-            return param;
-        }
-        let values = &self.all[owner * self.most..][place.clone()];
         param.map(|before| {
-            let data = TensorData::new(values.to_vec(), before.dims());
+            let data = TensorData::new(values, before.dims());
             Tensor::from_data(data, &before.device()).require_grad()
         })
     }
@@ -186,6 +194,7 @@ mod tests {
     use fireclay_models::layers::linear::Linear;
     use fireclay_models::tensors::to_tensors;
 
+    use super::super::blocks::at_once;
     use super::super::threads::threads;
     use super::*;
     use crate::optim::stable_ids;
@@ -217,9 +226,12 @@ mod tests {
                 let share = exchange.share();
                 let model = model(share.rank as u64);
                 let owners = Owners::new(&model, share);
+                // Whatever is left in the room belongs to no parameter.
+                let mut room = vec![f32::NAN; 3 * at_once(world)];
                 let gathered = owners
-                    .gathered(&mut exchange, model, &mut Vec::new())
-                    .expect("all are there");
+                    .gathered(&mut exchange, &model, &mut room)
+                    .expect("all are there")
+                    .put_into(model);
                 assert!(gathered.0.weight.val().is_require_grad());
                 (values(&gathered), owners.counts)
             })

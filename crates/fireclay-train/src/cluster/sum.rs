@@ -1,47 +1,20 @@
 //! The gradients of all processes, added up the tree.
 
-use std::collections::{HashMap, HashSet};
 use std::mem;
 use std::ops::Range;
 
-use burn::module::{Module, ModuleVisitor, Param, ParamId};
+use burn::module::Module;
 use burn::optim::GradientsParams;
-use burn::tensor::{Tensor, TensorData};
 
+use super::blocks::{blocks, common};
+use super::row::{Gradient, NUMBERS, rebuilt, taken};
 use super::{Exchange, Lost, Owners};
 use crate::gradients::scale;
 use crate::loader::Share;
 
-/// Numbers that each process adds up at once: half a MiB, so that caches hold what is on its way between a few processes.
-const EACH: usize = 1 << 17;
-/// The most that are on their way at once: 64 MiB, far below the 2³¹ that MPI counts to.
-const MOST: usize = 1 << 24;
-
-/// Numbers of each of so many processes that are on their way at once.
-pub(super) fn at_once(world: usize) -> usize {
-    EACH.min(MOST / world).max(1)
-}
-
-/// Which parameters of the model have a gradient, in the order in which it visits them.
-pub(crate) fn held<M: Module>(model: &M, grads: &GradientsParams) -> Vec<bool> {
-    struct Held<'a>(&'a GradientsParams, HashSet<ParamId>, Vec<bool>);
-
-    impl ModuleVisitor for Held<'_> {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            if self.1.insert(param.id) {
-                self.2.push(self.0.get::<D>(param.id).is_some());
-            }
-        }
-    }
-
-    let mut visitor = Held(grads, HashSet::new(), Vec::new());
-    model.visit(&mut visitor);
-    visitor.2
-}
-
-/// `factor` times the sum of the gradients of all processes, of which each says what it has by [`held`]. Where parameters
-/// have `owners`, each process gets the gradients of its own ones. `room` is what the numbers pass through: whoever keeps
-/// it from step to step saves the system from clearing it each time.
+/// `factor` times the sum of the gradients of all processes, of which each says what it has by [`held`](super::held).
+/// Where parameters have `owners`, each process gets the gradients of its own ones. `room` is what the numbers pass
+/// through: whoever keeps it from step to step saves the system from clearing it each time.
 pub(crate) fn sum<M: Module>(
     exchange: &mut dyn Exchange,
     (model, grads): (&M, GradientsParams),
@@ -55,24 +28,10 @@ pub(crate) fn sum<M: Module>(
         return Ok(scale(model, grads, factor));
     }
     let mut all = Numbers::new(model, grads, held, (owners, share));
-    let length = at_once(share.world);
-    for start in (0..all.each).step_by(length) {
-        let block = start..(start + length).min(all.each);
+    for block in blocks(all.each, share.world) {
         *room = all.sum_up(exchange, &block, factor as f32, mem::take(room))?;
     }
     Ok(rebuilt(model, all.given()))
-}
-
-/// The gradient of a parameter.
-struct Gradient {
-    /// The number of the parameter in the order of visits.
-    index: usize,
-    /// Where its numbers are among all.
-    range: Range<usize>,
-    /// Which processes have it.
-    holders: Vec<bool>,
-    /// Those of this process, and then the sums; zeros where it has none.
-    values: TensorData,
 }
 
 /// The gradients that any process has, as one row of numbers. Each process adds up a share of it.
@@ -93,16 +52,7 @@ impl Numbers {
         held: &[Vec<bool>],
         (owners, share): (Option<&Owners>, Share),
     ) -> Self {
-        let mut taken = Taken {
-            grads,
-            held,
-            owners,
-            seen: HashSet::new(),
-            gradients: Vec::new(),
-            count: 0,
-        };
-        model.visit(&mut taken);
-        let (mut gradients, count) = (taken.gradients, taken.count);
+        let (mut gradients, count) = taken((model, grads), held, owners);
         gradients.sort_unstable_by_key(|gradient| (gradient.range.start, gradient.range.end));
         Self {
             gradients,
@@ -158,7 +108,7 @@ impl Numbers {
             let part = self.part(rank, block);
             let which = among(&self.gradients, &part);
             for gradient in &self.gradients[which] {
-                let (there, here) = common(gradient, &part);
+                let (there, here) = common(&gradient.range, &part);
                 let values = gradient.values.as_slice::<f32>().expect(NUMBERS);
                 room[here].copy_from_slice(&values[there]);
             }
@@ -170,14 +120,12 @@ impl Numbers {
         let part = self.part(rank, block);
         let which = among(&self.gradients, &part);
         for gradient in &mut self.gradients[which] {
-            let (there, here) = common(gradient, &part);
+            let (there, here) = common(&gradient.range, &part);
             let values = gradient.values.as_mut_slice::<f32>().expect(NUMBERS);
             values[there].copy_from_slice(&sums[here]);
         }
     }
 }
-
-const NUMBERS: &str = "gradients are of the kind that they were turned to";
 
 /// Which of the gradients have numbers in `part`.
 fn among(gradients: &[Gradient], part: &Range<usize>) -> Range<usize> {
@@ -186,19 +134,11 @@ fn among(gradients: &[Gradient], part: &Range<usize>) -> Range<usize> {
     first..end.max(first)
 }
 
-/// What a gradient has in `part`: where in the gradient, and where in the part.
-fn common(gradient: &Gradient, part: &Range<usize>) -> (Range<usize>, Range<usize>) {
-    let start = gradient.range.start.max(part.start);
-    let end = gradient.range.end.min(part.end).max(start);
-    let since = |from: usize| start - from..end - from;
-    (since(gradient.range.start), since(part.start))
-}
-
 /// Adds up the chunks of all processes, each of which has `part` of the numbers, into the first.
 fn add_up(chunks: &mut [f32], part: Range<usize>, gradients: &[Gradient]) {
     let length = part.len();
     for gradient in &gradients[among(gradients, &part)] {
-        let (_, here) = common(gradient, &part);
+        let (_, here) = common(&gradient.range, &part);
         let within = |rank: usize| rank * length + here.start..rank * length + here.end;
         let holders = gradient.holders.iter().enumerate();
         let leaves = holders.map(|(rank, has)| has.then_some(rank));
@@ -230,82 +170,11 @@ fn folded(mut nodes: Vec<Option<usize>>, mut add: impl FnMut(usize, usize)) -> O
     nodes.pop().flatten()
 }
 
-/// Takes the gradients out of `grads`.
-struct Taken<'a> {
-    grads: GradientsParams,
-    held: &'a [Vec<bool>],
-    owners: Option<&'a Owners>,
-    seen: HashSet<ParamId>,
-    gradients: Vec<Gradient>,
-    /// The numbers of all gradients so far.
-    count: usize,
-}
-
-impl ModuleVisitor for Taken<'_> {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let index = self.seen.len();
-        if !self.seen.insert(param.id) {
-            return;
-        }
-        let has = |held: &Vec<bool>| held.get(index) == Some(&true);
-        let holders: Vec<_> = self.held.iter().map(has).collect();
-        if !holders.contains(&true) {
-            return;
-        }
-        let dims = param.val().dims();
-        let start = match self.owners {
-            Some(owners) => owners.start(param.id),
-            None => self.count,
-        };
-        let length: usize = dims.iter().product();
-        self.count += length;
-        let values = match self.grads.remove::<D>(param.id) {
-            Some(grad) => grad.into_data().try_cast_as::<f32>().expect(NUMBERS),
-            None => TensorData::zeros::<f32, _>(dims),
-        };
-        self.gradients.push(Gradient {
-            index,
-            range: start..start + length,
-            holders,
-            values,
-        });
-    }
-}
-
-/// Puts the gradients where the optimizer finds them.
-fn rebuilt<M: Module>(model: &M, gradients: impl Iterator<Item = Gradient>) -> GradientsParams {
-    struct Rebuilt {
-        /// By the number of the parameter in the order of visits.
-        values: HashMap<usize, TensorData>,
-        seen: HashSet<ParamId>,
-        grads: GradientsParams,
-    }
-
-    impl ModuleVisitor for Rebuilt {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            let index = self.seen.len();
-            if self.seen.insert(param.id)
-                && let Some(values) = self.values.remove(&index)
-            {
-                let device = param.val().device().inner();
-                let grad = Tensor::<D>::from_data(values, &device);
-                self.grads.register(param.id, grad);
-            }
-        }
-    }
-
-    let mut rebuilt = Rebuilt {
-        values: gradients.map(|one| (one.index, one.values)).collect(),
-        seen: HashSet::new(),
-        grads: GradientsParams::new(),
-    };
-    model.visit(&mut rebuilt);
-    rebuilt.grads
-}
-
 #[cfg(test)]
 mod tests {
     use std::thread;
+
+    use burn::tensor::TensorData;
 
     use super::super::Tree;
     use super::super::threads::{Thread, threads};

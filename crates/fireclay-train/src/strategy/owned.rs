@@ -38,14 +38,16 @@ impl<M: Trainable> Session<M> {
 
     /// Where each process has updated the parameters that it owns, all get those of the others.
     pub(super) fn gather_parameters(&mut self) -> Result<(), TrainError> {
-        let Some(owners) = self.setup.owners.take() else {
+        let Some(owners) = &self.setup.owners else {
             return Ok(());
         };
-        let (start, model) = (Instant::now(), self.model().clone());
-        let cluster = self.setup.cluster.as_mut().expect(CLUSTER);
-        let gathered = owners.gathered(&mut *cluster.exchange, model, &mut cluster.room)?;
-        self.setup.owners = Some(owners);
-        self.map_model(|_, _| gathered);
+        let start = Instant::now();
+        let mut cluster = self.setup.cluster.take().expect(CLUSTER);
+        let (exchange, room) = (&mut *cluster.exchange, &mut cluster.room);
+        let gathered = owners.gathered(exchange, self.model(), room);
+        self.setup.cluster = Some(cluster);
+        let gathered = gathered?;
+        self.map_model(|model, _| gathered.put_into(model));
         self.setup.spent(Phase::Exchange, start);
         Ok(())
     }

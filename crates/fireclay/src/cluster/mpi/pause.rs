@@ -10,6 +10,7 @@ impl Pause {
     /// How long it looks as often as it can. The shortest sleep takes a tenth of it, and a step may wait for the other
     /// processes in every layer.
     const OFTEN: Duration = Duration::from_millis(1);
+    /// After so long it looks seldom: whoever has not come by then is late by far more than it takes to look.
     const SELDOM: Duration = Duration::from_millis(100);
 
     pub(super) fn wait(&self) {

@@ -180,6 +180,7 @@ fn memory(estimate: &Estimate) -> String {
         ("gradients", memory.gradients),
         ("optimizer", memory.optimizer),
         ("average", memory.average),
+        ("exchange", memory.exchange),
         ("activations", memory.activations),
     ];
     let parts = parts.into_iter().filter(|(_, bytes)| *bytes > 0);
