@@ -4,6 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
+use crate::serve::server::Server;
 use crate::support::{Project, root};
 
 const MADE: &str = "crates/fireclay-models/tests/data/images";
@@ -65,8 +66,37 @@ fn a_classifier_of_the_hub_answers_as_transformers_has_it() {
         // What is exported has the same classes and pixels.
         project.ok("export hub --output out");
         assert_eq!(answer(&project, "out"), found);
-        project.ok("export hub --format onnx --output out.onnx");
+        // A file of weights is the same model as its folder, and has the files beside it.
+        assert_eq!(answer(&project, "hub/model.safetensors"), found);
+        assert_eq!(answer(&project, "out/model.safetensors"), found);
+        for model in ["hub", "hub/model.safetensors"] {
+            project.ok(&format!("export {model} --format onnx --output out.onnx"));
+            let bytes = fs::read(project.path("out.onnx")).unwrap();
+            for key in ["preprocess", "postprocess", "classes"].map(|key| format!("fireclay.{key}"))
+            {
+                let is_there = bytes.windows(key.len()).any(|part| part == key.as_bytes());
+                assert!(is_there, "{name} {model}: no {key}");
+            }
+            fs::remove_file(project.path("out.onnx")).unwrap();
+        }
     }
+}
+
+#[test]
+fn a_classifier_of_the_hub_is_served_without_training_data() {
+    let (project, expected) = project("vit");
+    let server = Server::start(&project, "hub");
+    // Where its pixels come from is told.
+    server.said_once(|said| said.contains("data.image_size"));
+    let image = fs::read(project.path("image.png")).unwrap();
+    let answered = server.post("/predict/hub", "image/png", &image).ok();
+    assert!(answered.to_string().contains("crane (2)"), "{answered}");
+    assert!(expected[2].as_f64() > Some(0.5));
+    let words = ["whose training data is known"];
+    server.get("/drift/hub").refused(409, &words);
+    let document = server.get("/openapi.json").ok();
+    assert!(document["paths"].get("/predict/hub").is_some());
+    assert!(document["paths"].get("/drift/hub").is_none());
 }
 
 #[test]
@@ -97,6 +127,11 @@ fn a_classifier_of_which_the_pixels_are_not_known_is_refused() {
     preprocessor["size"] = json!({"height": 48, "width": 48});
     project.write(path, &preprocessor.to_string());
     project.refused("predict hub image.png", 1, &["another resolution"]);
+    preprocessor["size"] = json!({"height": 32, "width": 32});
+    preprocessor["image_mean"] = json!([0.5, 0.5, 0.5, 0.5]);
+    project.write(path, &preprocessor.to_string());
+    let words = ["preprocessor_config.json: image_mean is [0.5,0.5,0.5,0.5]"];
+    project.refused("predict hub image.png", 2, &words);
     fs::remove_file(project.path(path)).unwrap();
     let words = ["nothing says the mean", "preprocessor_config.json"];
     project.refused("predict hub image.png", 2, &words);

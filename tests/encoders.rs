@@ -301,6 +301,8 @@ fn what_makes_no_vectors_is_refused() {
         &["no model that writes"],
     );
     project.refused("serve hub/sentence-bert", 1, &["not served", "predict"]);
+    let words = ["hub/sentence-bert was not trained here: of such models explain is for"];
+    project.refused("explain hub/sentence-bert", 2, &words);
     let mut config = project.json("hub/roberta-masked/config.json");
     config["pad_token_id"] = 0.into();
     project.write("hub/roberta-masked/config.json", &config.to_string());

@@ -31,12 +31,13 @@ pub(crate) fn add(model: &mut ModelProto, run: &dyn Run) -> Result<(), OnnxError
     }
     let mut texts = Vec::new();
     for (key, name) in FILES {
-        let text = match base.is_run() || name != TOKENIZER {
-            true => text(&base.folder.join(name))?,
-            false => {
+        let text = match (base.is_run(), name) {
+            (true, _) => text(&base.folder.join(name))?,
+            (false, TOKENIZER) => {
                 let tokenizer = base.tokenizer().map_err(RunError::from)?;
                 tokenizer.map(|tokenizer| tokenizer.to_json())
             }
+            (false, _) => companion(run, name),
         };
         entries.extend(text.clone().map(|text| entry(key, text)));
         texts.push(text);
@@ -58,6 +59,13 @@ pub(crate) fn add(model: &mut ModelProto, run: &dyn Run) -> Result<(), OnnxError
 fn features(preprocess: &str) -> Result<Vec<String>, OnnxError> {
     let preprocess = Preprocess::from_json(preprocess).map_err(RunError::from)?;
     Ok(preprocess.feature_names())
+}
+
+/// What such a file of a model of others would say.
+fn companion(run: &dyn Run, name: &str) -> Option<String> {
+    let mut files = run.companions().into_iter();
+    let (_, bytes) = files.find(|(known, _)| *known == name)?;
+    String::from_utf8(bytes).ok()
 }
 
 /// What is in a file of the run, if it has that file.

@@ -224,7 +224,7 @@ impl Drift {
 
     /// Says that there is no comparison.
     pub fn leave(&self) {
-        let reason = "drift is counted for tables, images and texts with labels, and is turned off by --drift-rows 0";
+        let reason = "drift is counted for runs on tables, images and texts with labels, whose training data is known, and is turned off by --drift-rows 0";
         self.set(Err(reason.into()));
     }
 

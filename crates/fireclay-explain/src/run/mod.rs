@@ -40,11 +40,9 @@ const COMPARED: usize = 10;
 ///
 /// If the run predicts tokens, a method, class, column or baseline does not fit it, or its data cannot be read.
 pub fn explain(run: &dyn Run, request: &Request<'_>) -> Result<Explained, ExplainError> {
-    let model = run.differentiable().ok_or_else(|| {
-        let message = "a model that predicts tokens has no input that could be explained; \
-                       explain is for tables, images and texts with labels";
-        ExplainError::Usage(message.into())
-    })?;
+    let model = run
+        .differentiable()
+        .ok_or_else(|| ExplainError::Usage(unexplained(run)))?;
     let (rows, fewer) = rows(run, request)?;
     let taken = run.take(request.on, rows)?;
     let subject = Subject::new((run, model), &taken, request.target)?;
@@ -85,6 +83,20 @@ pub fn explain(run: &dyn Run, request: &Request<'_>) -> Result<Explained, Explai
         explained.explanations.push(explanation);
     }
     Ok(explained)
+}
+
+/// Why what has no inputs to explain is refused.
+fn unexplained(run: &dyn Run) -> String {
+    let base = run.base();
+    match base.is_run() {
+        true => "a model that predicts tokens has no input that could be explained; explain is for tables, images and \
+                 texts with labels"
+            .into(),
+        false => format!(
+            "{} was not trained here: of such models explain is for classifiers of images alone",
+            base.run.display()
+        ),
+    }
 }
 
 /// What explains.

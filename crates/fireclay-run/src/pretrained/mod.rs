@@ -1,6 +1,7 @@
 //! Weights that a run starts from: what they say of the model and of the tokenizer, and whether they fit.
 
 mod checkpoint;
+pub(crate) mod classes;
 mod complete;
 mod fit;
 mod pixels;
@@ -18,6 +19,9 @@ use crate::config::{ModelConfig, RunConfig, TaskConfig};
 pub(crate) use complete::complete;
 pub(crate) use fit::{BLANK, Blanks, fits, unsaid};
 pub(crate) use weights::{check, describe, load, load_as};
+
+/// Keys that name a model of others, and say no more of it.
+const NAMES: [&str; 2] = ["architecture", "model_type"];
 
 /// A file of weights or a folder, as `model.pretrained` names it.
 #[derive(Clone, Copy, Debug)]
@@ -140,26 +144,36 @@ impl Weights<'_> {
         }
     }
 
+    /// The description of others that says more of the model than its name, which is all that metadata inside the weights
+    /// may have; none where there is no such description.
+    ///
+    /// # Errors
+    ///
+    /// As for [`described`](Self::described).
+    pub fn foreign(&self) -> Result<Option<Map<String, Value>>, WeightsError> {
+        let mut others = self.described()?.others.into_iter();
+        let says = |json: &Map<String, Value>| {
+            let names = NAMES.iter().filter(|name| json.contains_key(**name));
+            (1..json.len()).contains(&names.count())
+        };
+        let found = others.find(|(_, json)| says(json));
+        Ok(found.map(|(_, json)| json))
+    }
+
     /// The names of the classes that its head was trained for, in the order of its outputs, if something beside the
     /// weights says them.
     pub fn classes(&self) -> Option<Vec<String>> {
-        let described = self.described().ok()?;
-        described.others.iter().find_map(|(_, json)| {
-            let named = |name: &Value| name.as_str().map(str::to_owned);
-            if let Some(names) = json.get("label_names").and_then(Value::as_array) {
-                return names.iter().map(named).collect();
-            }
-            let names = json.get("id2label")?.as_object()?;
-            let name = |output: usize| named(names.get(&output.to_string())?);
-            (0..names.len()).map(name).collect()
-        })
+        let json = self.foreign().ok()??;
+        let outputs = match classes::said(&json)? {
+            Value::Array(names) => names.len(),
+            names => names.as_object()?.len(),
+        };
+        classes::names(&json, outputs).ok()
     }
 
     /// The most tokens that the model of this `type` reads, where its weights do not depend on it.
     pub fn longest(&self, name: &str) -> Option<u64> {
-        let described = self.described().ok()?;
-        let mut others = described.others.iter();
-        let (_, json) = others.find(|(_, json)| json.contains_key("model_type"))?;
+        let json = self.foreign().ok()??;
         let found = json.get("max_position_embeddings")?.as_u64();
         found.filter(|_| is_free(&name.into()))
     }
@@ -253,3 +267,41 @@ fn start_of_target(tokenizer: Option<&Tokenizer>, config: &RunConfig) -> Option<
 
 /// Why adapters that no run of this program has written are refused.
 const OTHER_ADAPTERS: &str = "the folder holds adapters of another program, which are no model; merge them into their base first, and name that";
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::fs;
+
+    use serde_json::json;
+
+    use super::*;
+
+    /// Metadata may have the name of the model, and then its `config.json` says all else.
+    #[test]
+    fn a_name_inside_the_weights_hides_nothing_of_what_is_beside_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let weights = folder.path().join("model.safetensors");
+        let beside = json!({
+            "model_type": "vit", "id2label": {"0": "cup", "1": "bowl"}, "max_position_embeddings": 40
+        });
+        fs::write(folder.path().join("config.json"), beside.to_string()).unwrap();
+        for (key, name) in [("architecture", "resnet50"), ("model_type", "vit")] {
+            let metadata = HashMap::from([(key.to_owned(), name.to_owned())]);
+            let empty: [(&str, safetensors::tensor::TensorView<'_>); 0] = [];
+            let bytes = safetensors::serialize(empty, Some(metadata)).unwrap();
+            fs::write(&weights, bytes).unwrap();
+            for path in [folder.path(), &weights] {
+                let path = path.display().to_string();
+                let found = Weights(&path);
+                assert_eq!(found.described().unwrap().others.len(), 2);
+                assert_eq!(found.foreign().unwrap(), beside.as_object().cloned());
+                assert_eq!(found.classes().unwrap(), ["cup", "bowl"]);
+                assert_eq!(found.longest("llama"), Some(40));
+            }
+        }
+        fs::remove_file(folder.path().join("config.json")).unwrap();
+        let path = folder.path().display().to_string();
+        assert_eq!(Weights(&path).foreign().unwrap(), None);
+    }
+}

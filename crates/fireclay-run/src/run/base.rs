@@ -9,6 +9,7 @@ use fireclay_train::scratch::Scratch;
 
 use crate::artifacts::TOKENIZER;
 use crate::config::{Loaded, RunConfig};
+use crate::pretrained::Weights;
 
 /// A finished run's folder, configuration and device.
 #[derive(Clone)]
@@ -36,6 +37,13 @@ impl Base {
     pub fn is_run(&self) -> bool {
         let base = self.config().model.section().pretrained;
         base.is_none_or(|base| Path::new(base) != self.folder)
+    }
+
+    /// The folder of the files beside its weights: of a model of others a file of them may be named.
+    pub(crate) fn beside(&self) -> PathBuf {
+        let named = self.folder.display().to_string();
+        let folder = Weights(&named).folder();
+        folder.unwrap_or_else(|| self.folder.clone())
     }
 
     /// How text becomes tokens, if it reads text.

@@ -246,6 +246,12 @@ pub trait Run {
     ///
     /// If the weights cannot be read or written.
     fn merged(&self) -> Result<Vec<(&'static str, Vec<u8>)>, RunError>;
+
+    /// How a model that was not trained here makes its inputs and what its outputs mean, in the files that a run has for
+    /// this; none of a run, whose folder has them.
+    fn companions(&self) -> Vec<(&'static str, Vec<u8>)> {
+        Vec::new()
+    }
 }
 
 /// The splits, by number.

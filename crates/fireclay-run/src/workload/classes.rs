@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use serde_json::Value;
-
-use crate::pretrained::Weights;
+use crate::pretrained::{Weights, classes};
 use crate::task::ClassificationAnswer;
 
 /// The classes of a model with so many outputs: each sample has one, the most probable.
@@ -15,44 +13,22 @@ use crate::task::ClassificationAnswer;
 /// If the outputs are no logits of classes of which a sample has one, or their names are not told apart.
 pub(super) fn read(folder: &Path, outputs: usize) -> Result<ClassificationAnswer, String> {
     let name = folder.display().to_string();
-    let described = Weights(&name).described();
-    let described = described.map_err(|error| error.to_string())?;
-    let mut others = described.others.into_iter();
-    // By these keys transformers and timm know the model.
-    let found = others.find(|(_, json)| {
-        let names = ["model_type", "architecture"];
-        names.iter().any(|key| json.contains_key(*key))
-    });
-    let (_, json) = found.ok_or("no config.json says what they are")?;
-    let given = |key: &str| json.get(key).filter(|value| !value.is_null());
-    match given("problem_type") {
+    let found = Weights(&name).foreign();
+    let found = found.map_err(|error| error.to_string())?;
+    let json = found.ok_or("no config.json says what they are")?;
+    let kind = json.get("problem_type").filter(|kind| !kind.is_null());
+    match kind {
         Some(kind) if kind != "single_label_classification" => {
             return Err(format!("their problem_type is {kind}"));
         }
         None if outputs == 1 => return Err("a single one is no class".into()),
         _ => {}
     }
-    let named = given("label_names").or_else(|| given("id2label"));
-    let classes = (0..outputs).map(|output| class(named, output));
-    let classes = told_apart(classes.collect::<Result<_, _>>()?);
+    let classes = told_apart(classes::names(&json, outputs)?);
     let several: BTreeSet<&String> = classes.iter().collect();
     match several.len() == outputs {
         true => Ok(ClassificationAnswer::of(classes)),
         false => Err("two have one name".into()),
-    }
-}
-
-/// The name of the class of an output, as a list or an object has it; by its number where there is neither.
-fn class(named: Option<&Value>, output: usize) -> Result<String, String> {
-    let found = match named {
-        None => return Ok(format!("LABEL_{output}")),
-        Some(Value::Array(names)) => names.get(output),
-        Some(names) => names.get(output.to_string()),
-    };
-    match found {
-        Some(Value::String(name)) => Ok(name.clone()),
-        Some(other) => Err(format!("config.json calls one {other}")),
-        None => Err(format!("config.json has no name for output {output}")),
     }
 }
 
@@ -72,8 +48,6 @@ fn told_apart(names: Vec<String>) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
@@ -83,15 +57,5 @@ mod tests {
             told_apart(names.to_vec()),
             ["crane (0)", "kite", "crane (2)"]
         );
-    }
-
-    #[test]
-    fn lists_and_objects_name_classes() {
-        let (list, object) = (json!(["cup", 3]), json!({"0": "cup"}));
-        assert_eq!(class(Some(&list), 0), Ok("cup".into()));
-        assert_eq!(class(Some(&object), 0), Ok("cup".into()));
-        assert_eq!(class(None, 7), Ok("LABEL_7".into()));
-        assert!(class(Some(&list), 1).unwrap_err().contains('3'));
-        assert!(class(Some(&object), 1).unwrap_err().contains("output 1"));
     }
 }

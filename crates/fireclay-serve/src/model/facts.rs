@@ -51,8 +51,10 @@ pub struct Facts {
     pub reader: Option<Reader>,
     /// The name of the run beside whose weights its adapters are, if it has some.
     pub parent: Option<String>,
-    /// What the operator should know of the adapters.
+    /// What the operator should know: of the adapters, or how images become pixels of a model of others.
     notes: Vec<String>,
+    /// Whether it was trained here.
+    is_run: bool,
     /// When it was opened, in seconds since 1970.
     pub opened: u64,
     pub hidden: Hidden,
@@ -89,7 +91,11 @@ impl Facts {
                 _ => None,
             },
             parent: None,
-            notes: Vec::new(),
+            notes: match kind {
+                Kind::Images if !base.is_run() => base.loaded.notes.clone(),
+                _ => Vec::new(),
+            },
+            is_run: base.is_run(),
             opened: SystemTime::now()
                 .duration_since(UNIX_EPOCH)
                 .map_or(0, |since| since.as_secs()),
@@ -135,7 +141,7 @@ impl Facts {
 
     /// Whether what it is asked is compared with its training.
     pub fn is_compared(&self) -> bool {
-        matches!(self.kind, Kind::Rows | Kind::Images)
+        self.is_run && matches!(self.kind, Kind::Rows | Kind::Images)
     }
 
     /// A line for the operator.

@@ -156,9 +156,11 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         false => show::all(&explained.explanations),
     }
     let Some(folder) = folder else {
-        tell!(
-            "note: explanations of a checkpoint, or of a model that was not trained here, are written with -o FOLDER only: a run's are of its own weights"
-        );
+        let what = match is_run(&at)? {
+            true => "a checkpoint, which has not the weights of its run,",
+            false => "a model that was not trained here",
+        };
+        tell!("note: explanations of {what} are written with -o FOLDER only");
         return Ok(());
     };
     write::all(&folder, &explained)?;

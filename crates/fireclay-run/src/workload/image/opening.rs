@@ -1,13 +1,13 @@
 //! What its finished runs and the classifiers of others are opened from.
 
-use fireclay_data::{ImagePreprocess, TargetKind};
+use fireclay_data::{ImageDataConfig, ImagePreprocess, Statistic, StatisticWord, TargetKind};
 use fireclay_models::ImageShape;
 
 use super::super::classes;
 use super::super::prelude::*;
 use super::run::ImageRun;
 use super::{Image, shape};
-use crate::artifacts::{read_json, to_json};
+use crate::artifacts::read_json;
 use crate::predictor::Predictor;
 use crate::task::Answer;
 
@@ -40,7 +40,7 @@ impl ImageRun {
     pub fn published(base: Base) -> Result<Self, RunError> {
         let table = Image::table(base.config());
         let (model, description) = table.load(&base.folder, &base.device)?;
-        let (preprocess, answer) = match base.folder.join(PREPROCESS).exists() {
+        let (preprocess, answer) = match base.beside().join(PREPROCESS).exists() {
             true => exported(&base, &description.shape)?,
             false => described(&base, &description.shape)?,
         };
@@ -51,14 +51,6 @@ impl ImageRun {
             base,
         })
     }
-
-    /// The files beside the weights from which [`published`](Self::published) opens the model again.
-    pub(super) fn companions(&self) -> Vec<(&'static str, Vec<u8>)> {
-        vec![
-            (PREPROCESS, self.preprocess.to_json().into_bytes()),
-            (POSTPROCESS, to_json(&self.predictor.answer)),
-        ]
-    }
 }
 
 fn files() -> String {
@@ -67,8 +59,9 @@ fn files() -> String {
 
 /// As the files of a run say.
 fn exported(base: &Base, found: &ImageShape) -> Result<(ImagePreprocess, Postprocess), RunError> {
-    let preprocess = ImagePreprocess::load(&base.folder.join(PREPROCESS))?;
-    let answer: Postprocess = read_json(&base.folder.join(POSTPROCESS))?;
+    let folder = base.beside();
+    let preprocess = ImagePreprocess::load(&folder.join(PREPROCESS))?;
+    let answer: Postprocess = read_json(&folder.join(POSTPROCESS))?;
     if preprocess.target_kind() != TargetKind::Class {
         return Err(RunError::Usage(format!(
             "{} does not tell classes apart; name the run that it was exported from",
@@ -77,7 +70,7 @@ fn exported(base: &Base, found: &ImageShape) -> Result<(ImagePreprocess, Postpro
     }
     let known = answer.meaning().classes();
     let fit = known == preprocess.classes() && *found == shape(&preprocess, known.len());
-    belong_together(&base.folder, &files(), fit)?;
+    belong_together(&folder, &files(), fit)?;
     Ok((preprocess, answer))
 }
 
@@ -93,9 +86,27 @@ fn described(base: &Base, found: &ImageShape) -> Result<(ImagePreprocess, Postpr
     let size = (found.height, found.width);
     let classes = answer.classes.clone();
     let preprocess = ImagePreprocess::described(config, (size, found.channels), classes);
-    let preprocess = preprocess.map_err(|error| wrong(format!("{error}; {SAYS}")))?;
+    let preprocess = preprocess.map_err(|error| {
+        wrong(match found.channels {
+            1 | 3 => format!("{error}; {}", whence(config)),
+            _ => error.to_string(),
+        })
+    })?;
     Ok((preprocess, Answer::Classification(answer).into()))
 }
+
+/// Where others say the mean and the deviation, which are all that can be wrong where the channels are not.
+fn whence(config: &ImageDataConfig) -> &'static str {
+    let is_unsaid = |said: &Statistic| *said == Statistic::Word(StatisticWord::Computed);
+    match is_unsaid(&config.mean) || is_unsaid(&config.std) {
+        true => SAYS,
+        false => GIVES,
+    }
+}
+
+/// What others call the keys of `[data]`.
+const GIVES: &str = "data.mean and data.std are image_mean and image_std of a preprocessor_config.json in its folder \
+                     (transformers), or mean and std of pretrained_cfg in its config.json (timm)";
 
 /// Where others say how images become pixels.
 const SAYS: &str = "image_mean, image_std and size of a preprocessor_config.json in its folder do (transformers), or \

@@ -15,6 +15,7 @@ use super::super::dataset::{Columns, text_cells};
 use super::super::prelude::*;
 use super::Image;
 use crate::answer::{Answers, Meaning};
+use crate::artifacts::to_json;
 use crate::predict::{IMAGES, predict_images};
 use crate::predictor::{Differentiable, Predictor};
 use crate::run::{Observed, OnError};
@@ -120,10 +121,18 @@ impl Run for ImageRun {
 
     fn merged(&self) -> Result<Vec<(&'static str, Vec<u8>)>, RunError> {
         let mut files = merged(self.base())?;
-        if !self.base.is_run() {
-            files.extend(self.companions());
-        }
+        files.extend(self.companions());
         Ok(files)
+    }
+
+    fn companions(&self) -> Vec<(&'static str, Vec<u8>)> {
+        match self.base.is_run() {
+            true => Vec::new(),
+            false => vec![
+                (PREPROCESS, self.preprocess.to_json().into_bytes()),
+                (POSTPROCESS, to_json(&self.predictor.answer)),
+            ],
+        }
     }
 
     fn schema(&self) -> InputSchema {

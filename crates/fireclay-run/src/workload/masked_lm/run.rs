@@ -80,7 +80,7 @@ impl MaskedRun {
             None => Head::None,
         };
         let context = description.config.context_length();
-        let said = embedding::longest(&base.folder)
+        let said = embedding::longest(&base.beside())
             .map_err(|reason| RunError::Usage(format!("{run} cannot be used: {reason}")))?;
         Ok(Self {
             tokenizer,
@@ -97,7 +97,7 @@ impl MaskedRun {
     fn embedding(&self) -> Result<Embedding, RunError> {
         match self.base.is_run() {
             true => Ok(Embedding::usual(self.context)),
-            false => Embedding::of(&self.base.folder, self.context),
+            false => Embedding::of(&self.base.beside(), self.context),
         }
     }
 

@@ -63,8 +63,8 @@ impl TranslationRun {
             )));
         }
         Ok(Self {
-            prefixes: prefixes::of(&base.folder),
-            asked: asked::otherwise(&base.folder),
+            prefixes: prefixes::of(&base.beside()),
+            asked: asked::otherwise(&base.beside()),
             base,
             tokenizer,
             model,
