@@ -42,6 +42,7 @@ mod optimizer;
 mod packed;
 mod pass;
 mod past;
+mod pool;
 mod softmax;
 #[cfg(all(test, feature = "flex"))]
 mod test;
@@ -60,9 +61,12 @@ pub use linear::{each_row_alone, linear};
 pub use max_pool::max_pool2d;
 pub use norm::{layer_norm, rms_norm};
 pub use optimizer::{AdamStep, MomentumStep, adam, descent, lerp, momentum, sum_of_squares};
-pub use packed::{Packed, PackedError, Packing, embedding_packed, linear_packed};
+pub use packed::{
+    Packed, PackedError, Packing, embedding_packed, linear_packed, linear_packed_each,
+};
 pub use pass::{PASS_BEGINS, PASS_ENDS, RECURRENCE_BEGINS, RECURRENCE_ENDS, recurrence};
 pub use past::{Past, Sight, attend_each};
+pub use pool::in_pool;
 pub use softmax::{masked_softmax, softmax};
 pub use together::{Join, Part, Together, in_part};
 

@@ -19,6 +19,11 @@ thread_local! {
 /// computed as ever, and so is what is on another device: there the bits of a row are the same for the same number
 /// of rows.
 pub fn each_row_alone<T>(work: impl FnOnce() -> T) -> T {
+    alone(true, work)
+}
+
+/// Does `work` where [`each_row_alone`] holds, or where it does not.
+pub(crate) fn alone<T>(is_alone: bool, work: impl FnOnce() -> T) -> T {
     /// Sets it back, though `work` may panic.
     struct Before(bool);
     impl Drop for Before {
@@ -26,7 +31,7 @@ pub fn each_row_alone<T>(work: impl FnOnce() -> T) -> T {
             ALONE.set(self.0);
         }
     }
-    let _before = Before(ALONE.replace(true));
+    let _before = Before(ALONE.replace(is_alone));
     work()
 }
 

@@ -9,8 +9,12 @@ mod blocks;
 mod flex;
 mod format;
 mod nf4;
+#[cfg(feature = "flex")]
+mod rows;
 #[cfg(all(test, feature = "flex"))]
 mod tests;
+#[cfg(feature = "flex")]
+mod whole;
 mod wide;
 
 use std::fmt;
@@ -241,6 +245,19 @@ impl Packed {
     }
 }
 
+#[cfg(feature = "flex")]
+impl Packed {
+    /// Gives the groups of a row of whole numbers, two at a time. None, where only the shape is known.
+    #[inline(always)]
+    fn pairs(&self, wide: impl Wide, index: usize, take: impl FnMut([blocks::Group; 2])) {
+        if let Some(Blocks::Whole(bytes)) = self.blocks.as_deref() {
+            let length = bytes.len() / self.shape[0].max(1);
+            self.format
+                .pairs(wide, &bytes[index * length..][..length], take);
+        }
+    }
+}
+
 impl fmt::Debug for Packed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [rows, columns] = self.shape;
@@ -269,6 +286,36 @@ pub fn linear_packed<const D: usize>(x: Tensor<D>, weight: &Packed) -> Tensor<D>
         let x = x.reshape([count, columns]);
         apply(Product(weight.clone()), [x]).reshape(shape)
     })
+}
+
+/// [`linear_packed`] with each of several matrices. On flex, and without autodiff, a few rows are multiplied with all of
+/// them at once, which saves the time that threads need to begin.
+///
+/// # Shapes
+///
+/// - `x`: `[.., columns]`
+/// - `weights`: `[rows, columns]` each
+/// - results: `[.., rows]` each
+pub fn linear_packed_each<const D: usize, const N: usize>(
+    x: Tensor<D>,
+    weights: [&Packed; N],
+) -> [Tensor<D>; N] {
+    #[cfg(feature = "flex")]
+    if crate::flex::takes(&x) && !x.is_autodiff() {
+        let dims = x.dims();
+        let columns = dims[D - 1];
+        for weight in weights {
+            assert_eq!(columns, weight.shape[1], "a column of the weight an input");
+        }
+        let count = dims[..D - 1].iter().product::<usize>();
+        let products = flex::products(x.reshape([count, columns]), weights);
+        return products.map(|product| {
+            let mut shape = dims;
+            shape[D - 1] = product.dims()[1];
+            product.reshape(shape)
+        });
+    }
+    weights.map(|weight| linear_packed(x.clone(), weight))
 }
 
 /// The row of each index, of a table of few bits.

@@ -13,6 +13,7 @@ mod writing;
 
 use burn::tensor::Device;
 use fireclay_data::{DataError, Tokenizer};
+use fireclay_kernels::in_pool;
 use fireclay_models::{KeyValueCache, LanguageModel, LanguageNetwork};
 use serde::Serialize;
 
@@ -228,10 +229,12 @@ fn read(
 ) -> Vec<f32> {
     let (count, ids) = (unread.len(), unread.iter().map(|token| *token as i32));
     let input = tokens(ids.collect(), [1, count], device);
-    let hidden = model.hidden_cached(input, cache); // [1, count, width]
-    // The logits of a long prompt would fill any memory.
-    let last = model.head().logits(hidden.narrow(1, count - 1, 1));
-    last.into_data().iter::<f32>().collect()
+    in_pool(device, || {
+        let hidden = model.hidden_cached(input, cache); // [1, count, width]
+        // The logits of a long prompt would fill any memory.
+        let last = model.head().logits(hidden.narrow(1, count - 1, 1));
+        last.into_data().iter::<f32>().collect()
+    })
 }
 
 #[cfg(test)]

@@ -6,18 +6,17 @@ use burn::tensor::f16 as Half;
 
 use super::wide::{GROUP, Wide};
 
-/// Half precision as single. What is not finite there is not a number here.
+/// Half precision as single. What is not finite there is infinite here.
 #[inline(always)]
 pub(super) fn half(bytes: [u8; 2]) -> f32 {
-    let bits = u32::from(u16::from_le_bytes(bytes));
-    // The exponent counts from another number: a product with 2^112 makes up for it, of subnormal numbers, too.
-    let size = f32::from_bits((bits & 0x7fff) << 13) * f32::from_bits(0x7780_0000);
-    let size = if bits & 0x7c00 == 0x7c00 {
-        f32::NAN
-    } else {
-        size
-    };
-    f32::from_bits(size.to_bits() | (bits & 0x8000) << 16)
+    const UP: f32 = f32::from_bits(0x7780_0000); // 2^112
+    const DOWN: f32 = f32::from_bits(0x0780_0000); // 2^-112
+    // Sign, exponent and fraction in their places, but the exponent counts from another number: a product makes up for it,
+    // of subnormal numbers, too.
+    let bits = i32::from(i16::from_le_bytes(bytes)) << 13;
+    let number = f32::from_bits(bits as u32 & 0x8fff_e000) * UP;
+    // There and back, which changes nothing that is finite, and takes all from 2^16 on to infinity.
+    number * UP * DOWN
 }
 
 /// Half precision with the exponent of single precision, as single.
@@ -28,23 +27,40 @@ pub(super) fn brain(bytes: [u8; 2]) -> f32 {
 
 /// Sixteen whole numbers of a block, and what makes its numbers of them.
 pub(super) struct Group {
-    codes: [u8; GROUP],
-    scale: f32,
-    /// What is taken from each code before it is multiplied.
-    middle: f32,
+    pub codes: [i16; GROUP],
+    pub scale: f32,
     /// What is taken from each product.
-    below: f32,
+    pub below: Option<f32>,
 }
 
 impl Group {
     #[inline(always)]
     pub(super) fn numbers(self, wide: impl Wide) -> [f32; GROUP] {
-        let mut numbers = wide.bytes(self.codes);
+        let mut numbers = wide.numbers(self.codes);
         for number in &mut numbers {
-            *number = self.scale * (*number - self.middle) - self.below;
+            *number *= self.scale;
+        }
+        if let Some(below) = self.below {
+            for number in &mut numbers {
+                *number -= below;
+            }
         }
         numbers
     }
+}
+
+/// Codes that count from `first` on.
+#[inline(always)]
+fn from(first: i16, mut codes: [i16; GROUP]) -> [i16; GROUP] {
+    for code in &mut codes {
+        *code += first;
+    }
+    codes
+}
+
+#[inline(always)]
+fn sixteen(block: &[u8], from: usize) -> [u8; GROUP] {
+    *block[from..].first_chunk().expect("it is in the block")
 }
 
 /// Sixteen bytes as two words, on which the same is done for all bytes.
@@ -77,36 +93,31 @@ fn on_top(low: [u64; 2], high: [u64; 2]) -> [u8; GROUP] {
 
 /// A scale, then signed bytes.
 #[inline(always)]
-pub(super) fn q8_0(block: &[u8; 34], group: usize) -> Group {
-    // With the sign turned over a byte counts from -128 on.
-    let codes = words(block, 2 + GROUP * group).map(|word| word ^ 0x8080_8080_8080_8080);
+pub(super) fn q8_0(wide: impl Wide, block: &[u8; 34], group: usize) -> Group {
     Group {
-        codes: bytes(codes),
+        codes: wide.signed(sixteen(block, 2 + GROUP * group)),
         scale: half([block[0], block[1]]),
-        middle: 128.0,
-        below: 0.0,
+        below: None,
     }
 }
 
 /// A scale, then nibbles from -8 on: low halves of bytes, then high ones.
 #[inline(always)]
-pub(super) fn q4_0(block: &[u8; 18], group: usize) -> Group {
+pub(super) fn q4_0(wide: impl Wide, block: &[u8; 18], group: usize) -> Group {
     Group {
-        codes: bytes(nibbles(block, 2, group == 1)),
+        codes: from(-8, wide.nibbles(sixteen(block, 2), group == 1)),
         scale: half([block[0], block[1]]),
-        middle: 8.0,
-        below: 0.0,
+        below: None,
     }
 }
 
 /// A scale, the least number, then nibbles.
 #[inline(always)]
-pub(super) fn q4_1(block: &[u8; 20], group: usize) -> Group {
+pub(super) fn q4_1(wide: impl Wide, block: &[u8; 20], group: usize) -> Group {
     Group {
-        codes: bytes(nibbles(block, 4, group == 1)),
+        codes: wide.nibbles(sixteen(block, 4), group == 1),
         scale: half([block[0], block[1]]),
-        middle: 0.0,
-        below: -half([block[2], block[3]]),
+        below: Some(-half([block[2], block[3]])),
     }
 }
 
@@ -132,23 +143,21 @@ fn spread(bits: u8) -> u64 {
 
 /// A scale, fifth bits, then nibbles: from -16 on.
 #[inline(always)]
-pub(super) fn q5_0(block: &[u8; 22], group: usize) -> Group {
+pub(super) fn q5_0(wide: impl Wide, block: &[u8; 22], group: usize) -> Group {
     Group {
-        codes: fives(block, 2, 6, group),
+        codes: from(-16, wide.bytes(fives(block, 2, 6, group))),
         scale: half([block[0], block[1]]),
-        middle: 16.0,
-        below: 0.0,
+        below: None,
     }
 }
 
 /// A scale, the least number, fifth bits, then nibbles.
 #[inline(always)]
-pub(super) fn q5_1(block: &[u8; 24], group: usize) -> Group {
+pub(super) fn q5_1(wide: impl Wide, block: &[u8; 24], group: usize) -> Group {
     Group {
-        codes: fives(block, 4, 8, group),
+        codes: wide.bytes(fives(block, 4, 8, group)),
         scale: half([block[0], block[1]]),
-        middle: 0.0,
-        below: -half([block[2], block[3]]),
+        below: Some(-half([block[2], block[3]])),
     }
 }
 
@@ -173,47 +182,47 @@ fn six_bits(block: &[u8], part: usize) -> [f32; 2] {
 
 /// Scales of the scales and of the least numbers, both of eight parts of 32, then nibbles: of two parts in 32 bytes.
 #[inline(always)]
-pub(super) fn q4_k(block: &[u8; 144], group: usize) -> Group {
+pub(super) fn q4_k(wide: impl Wide, block: &[u8; 144], group: usize) -> Group {
     let (part, side) = (group / 2, group % 2);
     let [scale, below] = six_bits(block, part);
     let from = 16 + 32 * (part / 2) + GROUP * side;
     Group {
-        codes: bytes(nibbles(block, from, part % 2 == 1)),
+        codes: wide.nibbles(sixteen(block, from), part % 2 == 1),
         scale,
-        middle: 0.0,
-        below,
+        below: Some(below),
     }
 }
 
 /// As [`q4_k`], with a fifth bit of each number before the nibbles: a bit of each byte for each part.
 #[inline(always)]
-pub(super) fn q5_k(block: &[u8; 176], group: usize) -> Group {
+pub(super) fn q5_k(wide: impl Wide, block: &[u8; 176], group: usize) -> Group {
     let (part, side) = (group / 2, group % 2);
     let [scale, below] = six_bits(block, part);
     let from = 48 + 32 * (part / 2) + GROUP * side;
     let fifth = words(block, 16 + GROUP * side);
     let fifth = fifth.map(|word| (word >> part & 0x0101_0101_0101_0101) << 4);
     Group {
-        codes: on_top(nibbles(block, from, part % 2 == 1), fifth),
+        codes: wide.bytes(on_top(nibbles(block, from, part % 2 == 1), fifth)),
         scale,
-        middle: 0.0,
-        below,
+        below: Some(below),
     }
 }
 
 /// Low nibbles, pairs of high bits, scales of sixteen groups, and their scale: from -32 on. Each half of the block has
 /// four runs of 32 numbers, of which two share the bytes of the nibbles and all those of the high bits.
 #[inline(always)]
-pub(super) fn q6_k(block: &[u8; 210], group: usize) -> Group {
+pub(super) fn q6_k(wide: impl Wide, block: &[u8; 210], group: usize) -> Group {
     let (part, run, side) = (group / 8, group / 2 % 4, group % 2);
     let low = 64 * part + 32 * (run % 2) + GROUP * side;
     let high = words(block, 128 + 32 * part + GROUP * side);
     let high = high.map(|word| (word >> (2 * run) & 0x0303_0303_0303_0303) << 4);
     Group {
-        codes: on_top(nibbles(block, low, run / 2 == 1), high),
+        codes: from(
+            -32,
+            wide.bytes(on_top(nibbles(block, low, run / 2 == 1), high)),
+        ),
         scale: half([block[208], block[209]]) * f32::from(block[192 + group] as i8),
-        middle: 32.0,
-        below: 0.0,
+        below: None,
     }
 }
 

@@ -1,15 +1,16 @@
 //! Products on Burn's CPU backend, of numbers in single precision.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use burn::backend::Flex;
 use burn::backend::flex::FlexTensor;
 use burn::tensor::Tensor;
-use pulp::NullaryFnOnce;
 
-use super::Packed;
-use super::wide::{GROUP, Plain, Wide};
-use crate::flex::{Matrix, PIECE, numbers as numbers_of, product as multiply, run, tensor};
+use super::rows::{OfRows, Widely, pieces, put_together, rows_in_piece};
+use super::wide::{GROUP, Wide};
+use super::{Packed, whole};
+use crate::flex::{Matrix, numbers as numbers_of, product as multiply, run, tensor};
 use crate::linear::is_alone;
 
 /// Rows up to which each row of the matrix is made and used at once, rather than all of them first.
@@ -27,6 +28,17 @@ pub(super) fn product(x: Tensor<2>, weight: &Packed) -> Tensor<2> {
             tensor(product, [count, weight.shape[0]])
         }
     })
+}
+
+/// [`product`] with each of several matrices of as many columns. Few rows are multiplied with all of them at once.
+pub(super) fn products<const N: usize>(x: Tensor<2>, weights: [&Packed; N]) -> [Tensor<2>; N] {
+    let [count, columns] = x.dims();
+    let are_few = count <= FEW || is_alone();
+    let are_whole = weights.iter().all(|weight| weight.format.is_whole());
+    if !are_few || !are_whole || count * columns == 0 {
+        return weights.map(|weight| product(x.clone(), weight));
+    }
+    whole::by_rows(&numbers_of(x), count, weights).map(Tensor::from_primitive::<Flex>)
 }
 
 /// The gradient of x, from that of x Wᵀ.
@@ -61,15 +73,7 @@ pub(super) fn numbers(weight: &Packed) -> Vec<f32> {
 
 /// Whether all numbers of a matrix are finite.
 pub(super) fn is_finite(weight: &Packed) -> bool {
-    let [rows, columns] = weight.shape;
-    let some = rows_in_piece(columns);
-    let pieces = (0..rows).step_by(some);
-    let found = run(pieces.map(|first| {
-        Widely(Finding {
-            weight,
-            rows: first..(first + some).min(rows),
-        })
-    }));
+    let found = run(pieces(weight).map(|rows| Widely(Finding { weight, rows })));
     found.into_iter().all(|is_finite| is_finite)
 }
 
@@ -85,11 +89,6 @@ impl OfRows for Finding<'_> {
     fn call(self, wide: impl Wide) -> bool {
         self.weight.rows_are_finite(wide, self.rows)
     }
-}
-
-/// A few times as much as of other work: it is done faster.
-fn rows_in_piece(columns: usize) -> usize {
-    (4 * PIECE / columns.max(1)).max(1)
 }
 
 /// Writes the numbers of some rows, from one on.
@@ -114,27 +113,35 @@ impl OfRows for Unpacking<'_> {
 /// The products of a few rows, each row of the matrix in turn.
 fn by_rows(x: &FlexTensor, count: usize, weight: &Packed) -> FlexTensor {
     let [outputs, columns] = weight.shape;
-    let mut products = vec![0.0; count * outputs];
-    if !products.is_empty() && columns > 0 {
-        let (some, x) = (rows_in_piece(columns), x.storage::<f32>());
-        let firsts = (0..outputs).step_by(some);
-        let pieces = firsts.map(|first| first..(first + some).min(outputs));
-        let found = run(pieces.clone().map(|rows| Widely(Rows { weight, rows, x })));
-        for (rows, found) in pieces.zip(found) {
-            for (output, found) in rows.zip(found.chunks_exact(count)) {
-                let places = products[output..].iter_mut().step_by(outputs);
-                places.zip(found).for_each(|(place, found)| *place = *found);
-            }
-        }
+    if count * columns == 0 {
+        return tensor(vec![0.0; count * outputs], [count, outputs]);
     }
-    tensor(products, [count, outputs])
+    if weight.format.is_whole() {
+        let [products] = whole::by_rows(x, count, [weight]);
+        return products;
+    }
+    let x = in_groups(x.storage::<f32>(), columns);
+    let (x, _) = x.as_chunks();
+    let work = pieces(weight).map(|rows| Widely(Rows { weight, rows, x }));
+    put_together(pieces(weight).zip(run(work)), count, outputs)
 }
 
-/// Multiplies some rows of the matrix with each of `x`.
+/// Rows that are whole groups: zeros follow the last number of each.
+fn in_groups(x: &[f32], columns: usize) -> Cow<'_, [f32]> {
+    let width = columns.next_multiple_of(GROUP);
+    if width == columns {
+        return Cow::Borrowed(x);
+    }
+    let zeros = vec![0.0; width - columns];
+    let rows = x.chunks_exact(columns);
+    Cow::Owned(rows.flat_map(|row| [row, &zeros].concat()).collect())
+}
+
+/// Multiplies some rows of the matrix with each of `x`, which are whole groups.
 struct Rows<'a> {
     weight: &'a Packed,
     rows: Range<usize>,
-    x: &'a [f32],
+    x: &'a [[f32; GROUP]],
 }
 
 impl OfRows for Rows<'_> {
@@ -143,8 +150,10 @@ impl OfRows for Rows<'_> {
     #[inline(always)]
     fn call(self, wide: impl Wide) -> Vec<f32> {
         let columns = self.weight.shape[1];
-        let mut products = vec![0.0; self.rows.len() * (self.x.len() / columns)];
-        if self.x.len() == columns {
+        let width = columns.div_ceil(GROUP);
+        let count = self.x.len() / width;
+        let mut products = vec![0.0; self.rows.len() * count];
+        if count == 1 {
             for (index, product) in self.rows.zip(&mut products) {
                 let mut sums = [0.0; GROUP];
                 self.weight.each(
@@ -152,17 +161,17 @@ impl OfRows for Rows<'_> {
                     index,
                     // Inlined, or it is compiled for any processor.
                     #[inline(always)]
-                    |at, numbers| add(wide, &mut sums, at, numbers, self.x),
+                    |at, numbers| add(wide, &mut sums, &numbers, &self.x[at / GROUP]),
                 );
                 *product = sums.iter().sum();
             }
             return products;
         }
-        let mut row = vec![0.0; columns];
-        let products_of_rows = products.chunks_exact_mut(self.x.len() / columns);
-        for (index, products) in self.rows.zip(products_of_rows) {
-            self.weight.row(wide, index, &mut row);
-            for (x, product) in self.x.chunks_exact(columns).zip(products) {
+        let mut row = vec![[0.0; GROUP]; width];
+        for (index, products) in self.rows.zip(products.chunks_exact_mut(count)) {
+            let numbers = &mut row.as_flattened_mut()[..columns];
+            self.weight.row(wide, index, numbers);
+            for (x, product) in self.x.chunks_exact(width).zip(products) {
                 *product = dot(wide, &row, x);
             }
         }
@@ -172,57 +181,18 @@ impl OfRows for Rows<'_> {
 
 /// The product of two rows, in the order of a row whose numbers are made as they are used.
 #[inline(always)]
-fn dot(wide: impl Wide, row: &[f32], x: &[f32]) -> f32 {
+fn dot(wide: impl Wide, row: &[[f32; GROUP]], x: &[[f32; GROUP]]) -> f32 {
     let mut sums = [0.0; GROUP];
-    for (group, some) in row.chunks(GROUP).enumerate() {
-        let numbers = match some.first_chunk() {
-            Some(numbers) => *numbers,
-            None => filled(some),
-        };
-        add(wide, &mut sums, GROUP * group, numbers, x);
+    for (numbers, x) in row.iter().zip(x) {
+        add(wide, &mut sums, numbers, x);
     }
     sums.iter().sum()
 }
 
-/// Adds the products of sixteen numbers with those of `x` from a place on, each to its sum.
+/// Adds the products of two groups, each to its sum.
 #[inline(always)]
-fn add(wide: impl Wide, sums: &mut [f32; GROUP], at: usize, numbers: [f32; GROUP], x: &[f32]) {
-    let left = &x[at..];
-    let x = match left.first_chunk::<GROUP>() {
-        Some(x) => *x,
-        None => filled(left),
-    };
+fn add(wide: impl Wide, sums: &mut [f32; GROUP], numbers: &[f32; GROUP], x: &[f32; GROUP]) {
     for ((sum, number), x) in sums.iter_mut().zip(numbers).zip(x) {
-        *sum = wide.fused(number, x, *sum);
-    }
-}
-
-/// Fewer than sixteen numbers, then zeros.
-fn filled(some: &[f32]) -> [f32; GROUP] {
-    let mut all = [0.0; GROUP];
-    all[..some.len()].copy_from_slice(some);
-    all
-}
-
-/// Work on rows of a matrix, for any processor.
-trait OfRows {
-    type Output;
-
-    fn call(self, wide: impl Wide) -> Self::Output;
-}
-
-/// Work with the widest instructions that there are.
-struct Widely<W>(W);
-
-impl<W: OfRows> NullaryFnOnce for Widely<W> {
-    type Output = W::Output;
-
-    #[inline(always)]
-    fn call(self) -> W::Output {
-        #[cfg(target_arch = "x86_64")]
-        if let Some(simd) = pulp::x86::V3::try_new() {
-            return self.0.call(simd);
-        }
-        self.0.call(Plain)
+        *sum = wide.fused(*number, *x, *sum);
     }
 }

@@ -2,6 +2,8 @@
 
 use super::PackedError;
 use super::blocks;
+#[cfg(feature = "flex")]
+use super::blocks::Group;
 use super::wide::{GROUP, Wide};
 
 /// The formats: a line each.
@@ -46,12 +48,30 @@ macro_rules! formats {
                         let (blocks, _) = row.as_chunks::<$bytes>();
                         for (block, bytes) in blocks.iter().enumerate() {
                             for group in 0..$block / GROUP {
-                                take($block * block + GROUP * group, blocks::$group(bytes, group).numbers(wide));
+                                take($block * block + GROUP * group, blocks::$group(wide, bytes, group).numbers(wide));
                             }
                         }
                     })?
                     $(Self::$format => halves(row, blocks::$half, take),)?)*
                     Self::Nf4 => unreachable!("its scales are apart"),
+                }
+            }
+
+            /// Gives the groups of a row of whole numbers, two at a time.
+            #[cfg(feature = "flex")]
+            #[inline(always)]
+            pub(super) fn pairs<W: Wide>(self, wide: W, row: &[u8], mut take: impl FnMut([Group; 2])) {
+                match self {
+                    $($(Self::$format => {
+                        let (blocks, _) = row.as_chunks::<$bytes>();
+                        for bytes in blocks {
+                            for pair in 0..$block / GROUP / 2 {
+                                let (first, second) = (2 * pair, 2 * pair + 1);
+                                take([blocks::$group(wide, bytes, first), blocks::$group(wide, bytes, second)]);
+                            }
+                        }
+                    })?)*
+                    _ => unreachable!("its numbers are not whole"),
                 }
             }
         }
@@ -115,6 +135,12 @@ impl Packing {
     /// Whether its numbers are fewer than those of half precision: they were rounded by block.
     pub fn is_rounded(self) -> bool {
         !matches!(self, Self::F16 | Self::BF16)
+    }
+
+    /// Whether its numbers are whole ones times the scale of a group, some with a least number below them.
+    #[cfg(feature = "flex")]
+    pub(super) fn is_whole(self) -> bool {
+        self.is_rounded() && self != Self::Nf4
     }
 
     /// Whether a matrix with so many columns can be kept so: whether they are whole blocks.

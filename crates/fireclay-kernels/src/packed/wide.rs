@@ -9,7 +9,20 @@ pub(super) const GROUP: usize = 16;
 /// Operations on [`GROUP`] numbers, for a processor.
 pub(super) trait Wide: Copy {
     /// The bytes as numbers from 0 to 255.
-    fn bytes(self, bytes: [u8; GROUP]) -> [f32; GROUP];
+    fn bytes(self, bytes: [u8; GROUP]) -> [i16; GROUP];
+
+    /// The bytes as numbers from -128 to 127.
+    fn signed(self, bytes: [u8; GROUP]) -> [i16; GROUP];
+
+    /// The low halves of the bytes, or the high ones, as numbers from 0 to 15.
+    fn nibbles(self, bytes: [u8; GROUP], are_high: bool) -> [i16; GROUP];
+
+    /// Whole numbers in single precision.
+    fn numbers(self, codes: [i16; GROUP]) -> [f32; GROUP];
+
+    /// The sums of the products of two numbers that follow each other. They are exact up to 2²⁴.
+    #[cfg(feature = "flex")]
+    fn pairs(self, codes: [i16; GROUP], x: [i16; GROUP]) -> [f32; GROUP / 2];
 
     /// The value of each code, from 0 to 15.
     fn values(self, values: [f32; 16], codes: [u8; GROUP]) -> [f32; GROUP];
@@ -25,8 +38,30 @@ pub(super) struct Plain;
 
 impl Wide for Plain {
     #[inline(always)]
-    fn bytes(self, bytes: [u8; GROUP]) -> [f32; GROUP] {
-        bytes.map(f32::from)
+    fn bytes(self, bytes: [u8; GROUP]) -> [i16; GROUP] {
+        bytes.map(i16::from)
+    }
+
+    #[inline(always)]
+    fn signed(self, bytes: [u8; GROUP]) -> [i16; GROUP] {
+        bytes.map(|byte| i16::from(byte as i8))
+    }
+
+    #[inline(always)]
+    fn nibbles(self, bytes: [u8; GROUP], are_high: bool) -> [i16; GROUP] {
+        bytes.map(|byte| i16::from(if are_high { byte >> 4 } else { byte & 15 }))
+    }
+
+    #[inline(always)]
+    fn numbers(self, codes: [i16; GROUP]) -> [f32; GROUP] {
+        codes.map(f32::from)
+    }
+
+    #[cfg(feature = "flex")]
+    #[inline(always)]
+    fn pairs(self, codes: [i16; GROUP], x: [i16; GROUP]) -> [f32; GROUP / 2] {
+        let product = |at: usize| i32::from(codes[at]) * i32::from(x[at]);
+        std::array::from_fn(|pair| (product(2 * pair) + product(2 * pair + 1)) as f32)
     }
 
     #[inline(always)]
@@ -53,18 +88,45 @@ mod x86 {
     /// AVX2 and FMA.
     impl Wide for V3 {
         #[inline(always)]
-        fn bytes(self, bytes: [u8; GROUP]) -> [f32; GROUP] {
-            let [low, high] = widened(self, bytes);
-            let numbers = [
-                self.avx._mm256_cvtepi32_ps(low),
-                self.avx._mm256_cvtepi32_ps(high),
-            ];
-            cast(numbers)
+        fn bytes(self, bytes: [u8; GROUP]) -> [i16; GROUP] {
+            cast(self.avx2._mm256_cvtepu8_epi16(cast(bytes)))
+        }
+
+        #[inline(always)]
+        fn signed(self, bytes: [u8; GROUP]) -> [i16; GROUP] {
+            cast(self.avx2._mm256_cvtepi8_epi16(cast(bytes)))
+        }
+
+        #[inline(always)]
+        fn nibbles(self, bytes: [u8; GROUP], are_high: bool) -> [i16; GROUP] {
+            let bytes: __m128i = cast(bytes);
+            let bytes = match are_high {
+                true => self.sse2._mm_srli_epi16::<4>(bytes),
+                false => bytes,
+            };
+            let low = self.sse2._mm_set1_epi8(15);
+            let codes = self.sse2._mm_and_si128(bytes, low);
+            self.bytes(cast(codes))
+        }
+
+        #[inline(always)]
+        fn numbers(self, codes: [i16; GROUP]) -> [f32; GROUP] {
+            let halves: [__m128i; 2] = cast(codes);
+            cast(halves.map(|half| {
+                let wide = self.avx2._mm256_cvtepi16_epi32(half);
+                self.avx._mm256_cvtepi32_ps(wide)
+            }))
+        }
+
+        #[inline(always)]
+        fn pairs(self, codes: [i16; GROUP], x: [i16; GROUP]) -> [f32; GROUP / 2] {
+            let sums = self.avx2._mm256_madd_epi16(cast(codes), cast(x));
+            cast(self.avx._mm256_cvtepi32_ps(sums))
         }
 
         #[inline(always)]
         fn values(self, values: [f32; 16], codes: [u8; GROUP]) -> [f32; GROUP] {
-            let [low, high] = widened(self, codes);
+            let [low, high] = widened(self, cast(codes));
             cast([of_codes(self, values, low), of_codes(self, values, high)])
         }
 
@@ -76,8 +138,7 @@ mod x86 {
 
     /// Bytes as integers of 32 bits, half of them each.
     #[inline(always)]
-    fn widened(simd: V3, bytes: [u8; GROUP]) -> [__m256i; 2] {
-        let low: __m128i = cast(bytes);
+    fn widened(simd: V3, low: __m128i) -> [__m256i; 2] {
         let high = simd.sse2._mm_unpackhi_epi64(low, low);
         [
             simd.avx2._mm256_cvtepu8_epi32(low),

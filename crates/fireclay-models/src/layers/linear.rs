@@ -2,6 +2,7 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
+use fireclay_kernels::linear_packed_each;
 
 use super::adapter::adapted_linear;
 use super::weight::Weight;
@@ -22,11 +23,35 @@ impl Linear {
     /// - `x`: `[.., inputs]`
     /// - result: `[.., outputs]`
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        let bias = self.bias.as_ref().map(Param::val);
-        match (&self.weight, bias) {
-            (Weight::Whole(weight), bias) => adapted_linear(x, weight, bias),
-            (Weight::Packed(weight), None) => weight.product(x),
-            (Weight::Packed(weight), Some(bias)) => weight.product(x) + bias.unsqueeze(),
+        match &self.weight {
+            Weight::Whole(weight) => adapted_linear(x, weight, self.bias.as_ref().map(Param::val)),
+            Weight::Packed(weight) => self.biased(weight.product(x)),
+        }
+    }
+
+    /// Those of several layers that read the same.
+    ///
+    /// # Shapes
+    ///
+    /// - `x`: `[.., inputs]`
+    /// - results: `[.., outputs]` each
+    pub(crate) fn forward_each<const D: usize, const N: usize>(
+        layers: [&Self; N],
+        x: Tensor<D>,
+    ) -> [Tensor<D>; N] {
+        let packed = layers.map(|layer| layer.weight.packed_alone());
+        if packed.iter().any(Option::is_none) {
+            return layers.map(|layer| layer.forward(x.clone()));
+        }
+        let weights = packed.map(|weight| weight.expect("all of them are in blocks"));
+        let mut products = linear_packed_each(x, weights).into_iter();
+        layers.map(|layer| layer.biased(products.next().expect("a product for each layer")))
+    }
+
+    fn biased<const D: usize>(&self, product: Tensor<D>) -> Tensor<D> {
+        match &self.bias {
+            Some(bias) => product + bias.val().unsqueeze(),
+            None => product,
         }
     }
 }

@@ -72,6 +72,14 @@ impl Weight {
         }
     }
 
+    /// The blocks, if nothing is trained beside them.
+    pub(crate) fn packed_alone(&self) -> Option<&Packed> {
+        match self {
+            Self::Packed(packed) if packed.lora.is_none() => Some(&packed.matrix),
+            _ => None,
+        }
+    }
+
     /// Takes `matrix` in place of the parameter that PyTorch calls `name`; without its adapter, if it has one.
     pub(crate) fn pack(&mut self, name: &str, matrix: Packed, is_table: bool) {
         let device = match self {

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use fireclay_kernels::in_pool;
 use fireclay_models::{KeyValueCache, LanguageNetwork};
 use rand::{Rng, RngExt};
 
@@ -216,11 +217,14 @@ impl<'a> Memory<'a> {
         let ids = text[text.len() - unread..].iter();
         let ids = ids.map(|token| *token as i32).collect();
         let input = tokens(ids, [1, unread], device);
-        let hidden = model.hidden_cached(input, &mut self.cache);
-        let last = hidden.narrow(1, unread - count, count).squeeze_dim::<2>(0);
-        let logits = model.head().logits(last); // [count, vocabulary]
-        let vocabulary = logits.dims()[1];
-        let logits: Vec<f32> = logits.into_data().iter().collect();
+        let cache = &mut self.cache;
+        let logits = in_pool(device, || {
+            let hidden = model.hidden_cached(input, cache);
+            let last = hidden.narrow(1, unread - count, count).squeeze_dim::<2>(0);
+            model.head().logits(last).into_data() // [count, vocabulary]
+        });
+        let vocabulary = logits.shape()[1];
+        let logits: Vec<f32> = logits.iter().collect();
         logits.chunks(vocabulary).map(<[f32]>::to_vec).collect()
     }
 

@@ -10,6 +10,7 @@ use std::thread;
 
 use burn::tensor::{Int, Tensor, TensorData};
 use fireclay_guard::side_by_side;
+use fireclay_kernels::in_pool;
 use fireclay_models::{KeyValueCache, LanguageNetwork, ReadText};
 
 use super::draft::{Draft, Step};
@@ -204,12 +205,14 @@ impl<'a> Several<'a> {
                 texts.push(read);
             }
         }
+        let Writer { model, device, .. } = self.writer;
         let last = TensorData::from(&last[..]);
-        let last = Tensor::<1, Int>::from_data(last, self.writer.device);
-        let model = self.writer.model;
-        let logits = model.forward_each(last, &mut texts, most);
-        let vocabulary = logits.dims()[1];
-        let logits: Vec<f32> = logits.into_data().iter().collect();
+        let last = Tensor::<1, Int>::from_data(last, device);
+        let logits = in_pool(device, || {
+            model.forward_each(last, &mut texts, most).into_data()
+        });
+        let vocabulary = logits.shape()[1];
+        let logits: Vec<f32> = logits.iter().collect();
         let rows: Vec<&[f32]> = logits.chunks_exact(vocabulary).collect();
         chosen(drafts, &rows)
     }

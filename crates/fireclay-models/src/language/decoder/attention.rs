@@ -148,7 +148,7 @@ impl Attention {
     fn rows(&self, x: Tensor<3>) -> [Tensor<3>; 3] {
         if let [Some(query), Some(keys), Some(values)] = [&self.q_proj, &self.k_proj, &self.v_proj]
         {
-            return [query, keys, values].map(|layer| layer.forward(x.clone()));
+            return Linear::forward_each([query, keys, values], x);
         }
         let all = self.joined(x);
         let queries = self.sizes.heads * self.sizes.head_width;

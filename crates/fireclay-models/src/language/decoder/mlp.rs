@@ -56,8 +56,8 @@ impl Mlp {
     pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
         let inner = match (&self.gate_proj, &self.up_proj, &self.gate_up_proj) {
             (Some(gate), Some(up), _) => {
-                let gate = self.activation.forward(gate.forward(x.clone()));
-                gate * up.forward(x)
+                let [gate, up] = Linear::forward_each([gate, up], x);
+                self.activation.forward(gate) * up
             }
             (None, Some(up), _) => self.activation.forward(up.forward(x)),
             (_, None, both) => {
