@@ -19,8 +19,8 @@ import tempfile
 import time
 
 MPIRUN = (
-    "mpirun --allow-run-as-root --oversubscribe --bind-to none --mca btl self,vader "
-    "--mca btl_vader_single_copy_mechanism none -n"
+    "mpirun --allow-run-as-root --oversubscribe --mca btl self,vader "
+    "--mca btl_vader_single_copy_mechanism none"
 ).split()
 TABLE = """
 [device]
@@ -63,16 +63,17 @@ def table(folder, hidden, steps, batch, optimizer="adamw"):
     return str(path)
 
 
-def command(args, world, *rest):
+def command(args, world, *rest, bind="none"):
     """The command of so many processes; one is started without mpirun."""
-    start = [] if world == 1 else [*MPIRUN, str(world)]
+    start = [] if world == 1 else [*MPIRUN, "--bind-to", bind, "-n", str(world)]
     sets = [part for key in args.set for part in ("--set", key)]
     return [*start, args.program, *rest, *(sets if rest[0] == "train" else [])]
 
 
-def train(args, world, config, folder, *more):
+def train(args, world, config, folder, *more, bind="none"):
     """What `train --json` says of a training."""
-    line = command(args, world, "train", config, "--json", "--set", f'output_dir="{folder}"', *more)
+    output = f'output_dir="{folder}"'
+    line = command(args, world, "train", config, "--json", "--set", output, *more, bind=bind)
     done = subprocess.run(line, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         sys.exit(f"{line}\n{done.stderr}")
@@ -166,7 +167,8 @@ def efficiency(args):
                 # A core for each process, and both for one that is alone.
                 os.environ["RAYON_NUM_THREADS"] = str(3 - world)
                 threads = ("--set", f"train.cpu_shards={3 - world}")
-                found = train(args, world, args.config, f"{folder}/{turn}-{world}", "-q", *threads)
+                runs = f"{folder}/{turn}-{world}"
+                found = train(args, world, args.config, runs, "-q", *threads, bind="core")
                 cost = found["cost"]
                 times[world].append([1e3 * cost.get(f"{phase}_seconds", 0.0) / cost["steps"] for phase in PHASES])
         best = {world: min(found, key=sum) for world, found in times.items()}
