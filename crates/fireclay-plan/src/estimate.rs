@@ -1,9 +1,9 @@
 //! The parts of an estimate.
 
+use fireclay_train::cluster::most_owned;
 use fireclay_train::config::Precision;
 use serde::Serialize;
 
-use crate::owners::most_owned;
 use crate::subject::TensorShape;
 
 /// What a run will take.

@@ -16,7 +16,6 @@ mod length;
 mod limits;
 mod memory;
 mod operations;
-mod owners;
 mod record;
 mod refusal;
 mod resident;

@@ -1,8 +1,9 @@
 //! What is different where several processes train together.
 
+use fireclay_train::cluster::most_owned;
+
 use crate::estimator::Estimator;
 use crate::hardware::block;
-use crate::owners::most_owned;
 
 impl Estimator {
     /// For each of so many processes that train together, which share out the parts of `[cluster]`.
@@ -46,7 +47,7 @@ impl Estimator {
 
     /// What of `remembered` the process keeps that has most.
     pub(crate) fn largest_share(&self, remembered: u64) -> u64 {
-        let most = most_owned(self.trained(), self.processes);
+        let most = self.most_owned();
         let all = self.trained().sum::<u64>().max(1);
         (remembered as f64 * (most as f64 / all as f64)) as u64
     }
@@ -66,13 +67,18 @@ impl Estimator {
     pub(crate) fn passage(&self) -> u64 {
         let processes = self.processes as u64;
         let numbers = match self.shares_optimizer() {
-            true => processes * most_owned(self.trained(), self.processes),
+            true => processes * self.most_owned(),
             false => self.trained().sum(),
         };
         match processes {
             1 => 0,
-            processes => 2 * NUMBER * numbers.min(block(processes)),
+            _ => 2 * NUMBER * numbers.min(block(self.processes)),
         }
+    }
+
+    /// The numbers of the process that owns most of the parameters.
+    fn most_owned(&self) -> u64 {
+        most_owned(self.trained(), self.processes)
     }
 }
 

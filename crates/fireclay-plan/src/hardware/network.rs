@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use fireclay_train::cluster::at_once;
 use serde::Serialize;
 
 /// A network between processes, each of which sends and receives at this rate.
@@ -16,10 +17,9 @@ pub struct Network {
 /// Seconds of a message where nothing is said: Ethernet between two machines, through their kernels.
 const USUAL: f64 = 20e-6;
 
-/// Numbers that are on their way at once between so many processes, as in `cluster/blocks.rs` of fireclay-train.
-pub(crate) fn block(processes: u64) -> u64 {
-    let each = (1_u64 << 24) / processes;
-    processes * each.clamp(1, 1 << 17)
+/// Numbers that are on their way at once between so many processes.
+pub(crate) fn block(processes: usize) -> u64 {
+    (processes * at_once(processes)) as u64
 }
 
 /// Messages of the first process with each other one, for an update: what it says of its parts, that it was heard, and
@@ -49,7 +49,7 @@ impl Network {
             true => (times + 1.0, times + 1.0),
             false => (2.0 * times, times),
         };
-        let blocks = numbers.div_ceil(block(processes.max(1))).max(1) as f64;
+        let blocks = numbers.div_ceil(block(processes.max(1) as usize)).max(1) as f64;
         let bytes = 4.0 * numbers as f64 * others / processes.max(1) as f64;
         let gathered = gathered + times * meets as f64;
         let messages = others * (GATHERED * gathered + passes * blocks);

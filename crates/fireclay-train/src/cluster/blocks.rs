@@ -8,7 +8,7 @@ const EACH: usize = 1 << 17;
 const MOST: usize = 1 << 24;
 
 /// Numbers of each of so many processes that are on their way at once.
-pub(super) fn at_once(world: usize) -> usize {
+pub fn at_once(world: usize) -> usize {
     EACH.min(MOST / world).max(1)
 }
 

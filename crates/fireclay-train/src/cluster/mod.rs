@@ -17,9 +17,11 @@ pub mod threads;
 mod tree;
 
 pub use agreement::{Unlike, program, same};
+pub use blocks::at_once;
 pub use company::{Shared, company, each_in_company, in_company};
 pub(crate) use meeting::{Ended, Meeting, Seat};
 pub(crate) use owners::Owners;
+pub use owners::most_owned;
 pub(crate) use rounds::Rounds;
 pub(crate) use row::held;
 pub(crate) use sum::sum;

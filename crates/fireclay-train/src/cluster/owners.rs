@@ -17,6 +17,33 @@ use super::blocks::{blocks, common};
 use super::{Exchange, Lost};
 use crate::loader::Share;
 
+/// Shares out parameters of these sizes: the largest first, each to the process that has the fewest numbers yet. Gives each
+/// its owner and its place among what that has, and tells how many numbers each process owns.
+fn share_out<T>(
+    mut sizes: Vec<(T, usize)>,
+    world: usize,
+    mut give: impl FnMut(T, usize, Range<usize>),
+) -> Vec<usize> {
+    // Sorting keeps the order among equals, so all processes find the same.
+    sizes.sort_by_key(|(_, size)| Reverse(*size));
+    let mut counts = vec![0; world];
+    for (parameter, size) in sizes {
+        let fewest = (0..world).min_by_key(|rank| counts[*rank]);
+        let owner = fewest.expect("there is a process");
+        give(parameter, owner, counts[owner]..counts[owner] + size);
+        counts[owner] += size;
+    }
+    counts
+}
+
+/// The most numbers that one of so many processes owns of parameters of these sizes, where they share out what the
+/// optimizer remembers.
+pub fn most_owned(sizes: impl Iterator<Item = u64>, world: usize) -> u64 {
+    let sizes = sizes.map(|size| ((), size as usize)).collect();
+    let counts = share_out(sizes, world, |(), _, _| {});
+    counts.into_iter().max().unwrap_or(0) as u64
+}
+
 /// The owners of the parameters that are trained.
 #[derive(Debug)]
 pub(crate) struct Owners {
@@ -28,20 +55,14 @@ pub(crate) struct Owners {
 }
 
 impl Owners {
-    /// Shares out the parameters of `model`: the largest first, each to the process that has the fewest numbers yet.
+    /// Shares out the parameters of `model`.
     pub fn new<M: Module>(model: &M, share: Share) -> Self {
         let mut sizes = Sizes(Vec::new());
         model.visit(&mut sizes);
-        // Sorting keeps the order of visits among equals, so all processes find the same.
-        sizes.0.sort_by_key(|(_, size)| Reverse(*size));
-        let mut counts = vec![0; share.world];
         let mut places = HashMap::new();
-        for (id, size) in sizes.0 {
-            let fewest = (0..share.world).min_by_key(|rank| counts[*rank]);
-            let owner = fewest.expect("there is a process");
-            places.insert(id, (owner, counts[owner]..counts[owner] + size));
-            counts[owner] += size;
-        }
+        let counts = share_out(sizes.0, share.world, |id, owner, place| {
+            places.insert(id, (owner, place));
+        });
         Self {
             share,
             places,
@@ -198,6 +219,13 @@ mod tests {
     use super::super::threads::threads;
     use super::*;
     use crate::optim::stable_ids;
+
+    #[test]
+    fn a_large_parameter_stays_with_one() {
+        let most = |world| most_owned([3, 10, 4, 2, 1].into_iter(), world);
+        assert_eq!([1, 2, 3, 8].map(most), [20, 10, 10, 10]);
+        assert_eq!(most_owned([5, 4, 3, 3].into_iter(), 2), 8);
+    }
 
     fn model(seed: u64) -> (Linear, Linear, Linear) {
         let mut init = Init::new(seed, &Device::flex().autodiff());

@@ -87,7 +87,11 @@ impl Described {
         let is_whole = |(_, json): &&(PathBuf, Map<String, Value>)| {
             json.contains_key("model_type") || (is_of_timm(json) && json.len() > 1)
         };
-        let Some((path, json)) = self.others.iter().find(is_whole) else {
+        let says_more = |(_, json): &&(PathBuf, Map<String, Value>)| {
+            json.keys().any(|key| !NAMES.contains(&key.as_str()))
+        };
+        let mut whole = self.others.iter().filter(is_whole);
+        let Some((path, json)) = whole.clone().find(says_more).or_else(|| whole.next()) else {
             return Ok(None);
         };
         let text = Value::from(json.clone()).to_string();

@@ -90,3 +90,23 @@ fn families_that_are_not_there_accept_any_description() {
     fs::write(folder.path().join("config.json"), description).unwrap();
     super::load(folder.path(), &SHAPE, &strict()).unwrap();
 }
+
+/// A name in the metadata of the weights says less than the `config.json` beside them.
+#[test]
+fn what_says_more_of_a_model_is_believed() {
+    let config = path("images/resnet-basic/config.json");
+    let text = fs::read_to_string(&config).expect("a fixture");
+    let whole: serde_json::Map<_, _> = serde_json::from_str(&text).expect("an object");
+    let name = |name: &str| {
+        let pair = ("model_type".to_owned(), serde_json::json!(name));
+        (
+            PathBuf::from("model.safetensors"),
+            [pair].into_iter().collect(),
+        )
+    };
+    let of = |others| Described { own: None, others }.hugging_face();
+    let expected = of(vec![(config.clone(), whole.clone())]).expect("a ResNet");
+    assert!(expected.is_some());
+    let both = of(vec![name("resnet"), (config, whole)]).expect("a ResNet");
+    assert_eq!(both, expected);
+}
