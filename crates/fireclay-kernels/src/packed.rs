@@ -9,6 +9,7 @@ mod blocks;
 mod flex;
 mod format;
 mod nf4;
+mod product;
 #[cfg(feature = "flex")]
 mod rows;
 #[cfg(all(test, feature = "flex"))]
@@ -20,12 +21,13 @@ mod wide;
 use std::fmt;
 use std::sync::Arc;
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 
-use crate::half::widely;
-use crate::operation::{Operation, apply};
 pub use format::Packing;
-use wide::{GROUP, Plain, Wide};
+pub use product::{embedding_packed, linear_packed, linear_packed_each};
+#[cfg(not(feature = "flex"))]
+use wide::Plain;
+use wide::{GROUP, Wide};
 
 /// A matrix of `[rows, columns]` on the host, row by row as PyTorch keeps the weight of a linear layer: a row is an
 /// output. Clones share its blocks.
@@ -117,7 +119,12 @@ impl Packed {
     }
 
     /// A matrix of which only the shape is known, for a plan.
+    ///
+    /// # Panics
+    ///
+    /// If rows are no whole blocks.
     pub fn hollow(format: Packing, shape: [usize; 2]) -> Self {
+        assert!(format.takes(shape[1]), "rows are whole blocks");
         Self {
             format,
             shape,
@@ -229,7 +236,7 @@ impl Packed {
     }
 
     /// Gives the numbers of a row, sixteen at a time, each with the place of the first; the last may have zeros after them.
-    /// None, where only the shape is known.
+    /// Gives nothing where only the shape is known.
     #[inline(always)]
     fn each(&self, wide: impl Wide, index: usize, take: impl FnMut(usize, [f32; GROUP])) {
         let [rows, columns] = self.shape;
@@ -247,7 +254,7 @@ impl Packed {
 
 #[cfg(feature = "flex")]
 impl Packed {
-    /// Gives the groups of a row of whole numbers, two at a time. None, where only the shape is known.
+    /// Gives the groups of a row of whole numbers, two at a time. Gives nothing where only the shape is known.
     #[inline(always)]
     fn pairs(&self, wide: impl Wide, index: usize, take: impl FnMut([blocks::Group; 2])) {
         if let Some(Blocks::Whole(bytes)) = self.blocks.as_deref() {
@@ -262,114 +269,5 @@ impl fmt::Debug for Packed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [rows, columns] = self.shape;
         write!(f, "Packed({rows} x {columns}, {})", self.format.name())
-    }
-}
-
-/// The products of rows with a matrix of few bits, x Wᵀ. Only `x` has a gradient.
-///
-/// On flex a row alone is multiplied with numbers as they are made, and few rows with each row of the matrix while that
-/// is in the first cache; for many, and for the gradient, the matrix is in single precision for the time being, there
-/// and elsewhere.
-///
-/// # Shapes
-///
-/// - `x`: `[.., columns]`
-/// - `weight`: `[rows, columns]`
-/// - result: `[.., rows]`
-pub fn linear_packed<const D: usize>(x: Tensor<D>, weight: &Packed) -> Tensor<D> {
-    let [rows, columns] = weight.shape;
-    let mut shape = x.dims();
-    assert_eq!(shape[D - 1], columns, "a column of the weight an input");
-    let count = shape[..D - 1].iter().product::<usize>();
-    shape[D - 1] = rows;
-    widely(x, |x| {
-        let x = x.reshape([count, columns]);
-        apply(Product(weight.clone()), [x]).reshape(shape)
-    })
-}
-
-/// [`linear_packed`] with each of several matrices. On flex, and without autodiff, a few rows are multiplied with all of
-/// them at once, which saves the time that threads need to begin.
-///
-/// # Shapes
-///
-/// - `x`: `[.., columns]`
-/// - `weights`: `[rows, columns]` each
-/// - results: `[.., rows]` each
-pub fn linear_packed_each<const D: usize, const N: usize>(
-    x: Tensor<D>,
-    weights: [&Packed; N],
-) -> [Tensor<D>; N] {
-    #[cfg(feature = "flex")]
-    if crate::flex::takes(&x) && !x.is_autodiff() {
-        let dims = x.dims();
-        let columns = dims[D - 1];
-        for weight in weights {
-            assert_eq!(columns, weight.shape[1], "a column of the weight an input");
-        }
-        let count = dims[..D - 1].iter().product::<usize>();
-        let products = flex::products(x.reshape([count, columns]), weights);
-        return products.map(|product| {
-            let mut shape = dims;
-            shape[D - 1] = product.dims()[1];
-            product.reshape(shape)
-        });
-    }
-    weights.map(|weight| linear_packed(x.clone(), weight))
-}
-
-/// The row of each index, of a table of few bits.
-///
-/// # Shapes
-///
-/// - `table`: `[rows, width]`
-/// - `indices`: `[batch, time]`
-/// - result: `[batch, time, width]`
-///
-/// # Panics
-///
-/// If an index has no row.
-pub fn embedding_packed(table: &Packed, indices: Tensor<2, Int>) -> Tensor<3> {
-    let ([rows, width], [batch, time]) = (table.shape, indices.dims());
-    let device = indices.device();
-    let shape = [batch, time, width];
-    if table.blocks.is_none() {
-        return Tensor::zeros(shape, &device);
-    }
-    let mut numbers = vec![0.0; batch * time * width];
-    let indices = indices.into_data();
-    for (index, row) in indices.iter::<i64>().zip(numbers.chunks_mut(width.max(1))) {
-        let known = usize::try_from(index).ok().filter(|index| *index < rows);
-        let known = known.unwrap_or_else(|| panic!("index {index} of a table of {rows} rows"));
-        table.row(Plain, known, row);
-    }
-    Tensor::from_data(TensorData::new(numbers, shape), &device)
-}
-
-/// Takes `[count, columns]`, and gives `[count, rows]`.
-#[derive(Clone, Debug)]
-struct Product(Packed);
-
-impl Operation<2, 1, 0> for Product {
-    const CHEAP: bool = false;
-
-    type Kept = ();
-
-    fn forward(&self, [x]: [Tensor<2>; 1]) -> (Tensor<2>, ()) {
-        #[cfg(feature = "flex")]
-        if crate::flex::takes(&x) {
-            return (flex::product(x, &self.0), ());
-        }
-        let weight = self.0.dense(&x.device()).cast(x.dtype());
-        (x.matmul(weight), ())
-    }
-
-    fn backward(&self, []: [Tensor<2>; 0], _: (), gradient: Tensor<2>) -> [Tensor<2>; 1] {
-        #[cfg(feature = "flex")]
-        if crate::flex::takes(&gradient) {
-            return [flex::gradient(gradient, &self.0)];
-        }
-        let weight = self.0.dense(&gradient.device()).cast(gradient.dtype());
-        [gradient.matmul(weight.transpose())]
     }
 }

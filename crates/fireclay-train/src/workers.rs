@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
+use fireclay_kernels::{in_pool, is_flex};
 use rayon::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 
 /// Some workers.
@@ -60,7 +61,7 @@ impl Workers {
 
 /// As many workers as there are threads, where it is the processor that computes; else one.
 pub fn count(device: &Device) -> usize {
-    match fireclay_kernels::is_flex(device) {
+    match is_flex(device) {
         true => rayon::current_num_threads(),
         false => 1,
     }
@@ -81,7 +82,7 @@ pub fn among_threads<O: Send>(device: &Device, work: impl FnOnce() -> O + Send) 
         Err(TryLockError::WouldBlock) => None,
     };
     match busy {
-        Some(_busy) if count(device) > 1 => rayon::scope(|_| work()),
+        Some(_busy) if count(device) > 1 => in_pool(device, work),
         _ => work(),
     }
 }

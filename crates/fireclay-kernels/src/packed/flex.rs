@@ -1,4 +1,4 @@
-//! Products on Burn's CPU backend, of numbers in single precision.
+//! Products on Burn's CPU backend.
 
 use std::borrow::Cow;
 use std::ops::Range;

@@ -57,12 +57,22 @@ macro_rules! formats {
                 }
             }
 
+            /// Whether its numbers are whole ones times the scale of a group, some with a least number below them.
+            #[cfg(feature = "flex")]
+            pub(super) fn is_whole(self) -> bool {
+                match self {
+                    $($(Self::$format => !stringify!($group).is_empty(),)?)*
+                    _ => false,
+                }
+            }
+
             /// Gives the groups of a row of whole numbers, two at a time.
             #[cfg(feature = "flex")]
             #[inline(always)]
             pub(super) fn pairs<W: Wide>(self, wide: W, row: &[u8], mut take: impl FnMut([Group; 2])) {
                 match self {
                     $($(Self::$format => {
+                        const { assert!($block % (2 * GROUP) == 0, "no group is left over") };
                         let (blocks, _) = row.as_chunks::<$bytes>();
                         for bytes in blocks {
                             for pair in 0..$block / GROUP / 2 {
@@ -135,12 +145,6 @@ impl Packing {
     /// Whether its numbers are fewer than those of half precision: they were rounded by block.
     pub fn is_rounded(self) -> bool {
         !matches!(self, Self::F16 | Self::BF16)
-    }
-
-    /// Whether its numbers are whole ones times the scale of a group, some with a least number below them.
-    #[cfg(feature = "flex")]
-    pub(super) fn is_whole(self) -> bool {
-        self.is_rounded() && self != Self::Nf4
     }
 
     /// Whether a matrix with so many columns can be kept so: whether they are whole blocks.

@@ -1,8 +1,9 @@
 //! Products with whole numbers that have a scale for each group.
 //!
-//! The other factor is rounded to whole numbers of 16 bits times a scale for each sixteen of them, and the products of a
-//! group are added up as whole numbers, which is exact. So a number errs by half of a 32,767th of the largest of its group
-//! at most, far less than the matrix was rounded by. After ggml, which rounds the inputs to eight bits (`ggml_vec_dot`).
+//! The other factor is rounded to whole numbers of 16 bits times a scale for each sixteen of them. The products of two
+//! neighbours are added up as whole numbers, which is exact, and all else in single precision. So a number errs by about
+//! half of a 32,767th of the largest of its group at most, far less than the matrix was rounded by. After ggml, which rounds
+//! the inputs to eight bits (`ggml_vec_dot`).
 
 use std::ops::Range;
 
@@ -56,11 +57,11 @@ fn round(x: &[f32; GROUP]) -> Rounded {
     let steps = MOST / most;
     if !steps.is_finite() || !most.is_finite() {
         // All are zero, or nearly; or the products are no numbers either.
-        let none = if most.is_finite() { 0.0 } else { f32::NAN };
+        let scale = if most.is_finite() { 0.0 } else { f32::NAN };
         return Rounded {
             numbers: [0; GROUP],
-            scale: none,
-            sum: none,
+            scale,
+            sum: scale,
         };
     }
     let numbers = x.map(|x| nearest(x * steps));
@@ -94,9 +95,10 @@ impl OfRows for Rows<'_> {
         let (x, _) = self.x.as_chunks();
         let width = self.weight.shape[1] / (2 * GROUP);
         let count = x.len() / width;
-        let mut products = vec![0.0; self.rows.len() * count];
-        for (index, products) in self.rows.zip(products.chunks_exact_mut(count)) {
-            for (x, product) in x.chunks_exact(width).zip(products) {
+        let mut products = Vec::with_capacity(self.rows.len() * count);
+        if count == 1 {
+            for index in self.rows {
+                // Apart from the loop below, so that the sums stay in registers.
                 let (mut sums, mut x) = (Sums::new(), x.iter());
                 self.weight.pairs(
                     wide,
@@ -105,11 +107,32 @@ impl OfRows for Rows<'_> {
                     #[inline(always)]
                     |groups| {
                         if let Some(x) = x.next() {
-                            sums.add(wide, groups, x);
+                            sums.add(wide, &groups, x);
                         }
                     },
                 );
-                *product = sums.total();
+                products.push(sums.total());
+            }
+            return products;
+        }
+        let mut sums: Vec<Sums> = Vec::with_capacity(count);
+        for index in self.rows {
+            sums.clear();
+            sums.resize_with(count, Sums::new);
+            let mut at = 0;
+            self.weight.pairs(
+                wide,
+                index,
+                #[inline(always)]
+                |groups| {
+                    for (sums, x) in sums.iter_mut().zip(x.iter().skip(at).step_by(width)) {
+                        sums.add(wide, &groups, x);
+                    }
+                    at += 1;
+                },
+            );
+            for sums in sums.drain(..) {
+                products.push(sums.total());
             }
         }
         products
@@ -133,7 +156,7 @@ impl Sums {
     }
 
     #[inline(always)]
-    fn add(&mut self, wide: impl Wide, groups: [Group; 2], x: &[Rounded; 2]) {
+    fn add(&mut self, wide: impl Wide, groups: &[Group; 2], x: &[Rounded; 2]) {
         for ((sums, group), x) in self.pairs.iter_mut().zip(groups).zip(x) {
             let scale = group.scale * x.scale;
             let pairs = wide.pairs(group.codes, x.numbers);
@@ -151,5 +174,46 @@ impl Sums {
         let [first, second] = self.pairs;
         let sums = first.into_iter().zip(second);
         sums.map(|(first, second)| first + second).sum::<f32>() - self.below
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Packing;
+    use super::super::wide::Plain;
+    use super::*;
+
+    #[test]
+    fn every_processor_finds_the_same_but_for_the_last_bits() {
+        for format in [
+            Packing::Q8_0,
+            Packing::Q4_0,
+            Packing::Q5_1,
+            Packing::Q5K,
+            Packing::Q6K,
+        ] {
+            let bytes = 0..format.bytes([9, 256]);
+            let bytes = bytes
+                .map(|at| (at * at * 31 + at * 7) as u8 & 0xbf)
+                .collect();
+            let weight = &Packed::of_bytes(format, [9, 256], bytes).expect("as many bytes");
+            for count in [1, 3] {
+                let x: Vec<f32> = (0..count * 256).map(|at| (at as f32).sin()).collect();
+                let x = &rounded(&x);
+                let rows = || Rows {
+                    weight,
+                    rows: 0..9,
+                    x,
+                };
+                let plain = rows().call(Plain);
+                let [wide] = <[Vec<f32>; 1]>::try_from(run([Widely(rows())].into_iter()))
+                    .expect("one piece");
+                assert_eq!(wide.len(), 9 * count);
+                let most = plain.iter().fold(1.0, |most: f32, x| most.max(x.abs()));
+                for (plain, wide) in plain.iter().zip(wide) {
+                    assert!((plain - wide).abs() <= 1e-5 * most, "{plain}, {wide}");
+                }
+            }
+        }
     }
 }

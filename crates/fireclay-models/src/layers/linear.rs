@@ -29,7 +29,7 @@ impl Linear {
         }
     }
 
-    /// Those of several layers that read the same.
+    /// [`forward`](Self::forward) of several layers with the same inputs, at once where all of them are in few bits.
     ///
     /// # Shapes
     ///

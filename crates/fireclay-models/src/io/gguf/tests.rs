@@ -95,13 +95,16 @@ fn blocks_stay_as_they_are_in_the_file() {
             .map(|(name, matrix)| (name, matrix.format()))
             .collect();
         assert!(known.len() >= count, "{name}: {kinds:?}");
-        let [found, expected] = [&kept, &whole].map(|model| logits(model, &tokens));
-        let off = found
-            .iter()
-            .zip(&expected)
-            .map(|(ours, theirs)| (ours - theirs).abs());
-        let off = off.fold(0.0, f32::max);
-        assert!(off < 2e-5, "{name} is off by {off}");
+        // Few rows are rounded to 16 bits.
+        for (tokens, bound) in [(&tokens[..], 2e-5), (&tokens[..3], 4e-4)] {
+            let [found, expected] = [&kept, &whole].map(|model| logits(model, tokens));
+            let off = found
+                .iter()
+                .zip(&expected)
+                .map(|(ours, theirs)| (ours - theirs).abs());
+            let off = off.fold(0.0, f32::max);
+            assert!(off < bound, "{name} is off by {off}");
+        }
         let again = to_tensors(&kept.materialize());
         assert!(again == to_tensors(&whole), "{name}: other numbers");
     }
