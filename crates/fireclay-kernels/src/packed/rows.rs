@@ -28,6 +28,11 @@ pub(super) fn put_together(
     count: usize,
     outputs: usize,
 ) -> FlexTensor {
+    if count == 1 {
+        let mut products = Vec::with_capacity(outputs);
+        found.for_each(|(_, found)| products.extend_from_slice(&found));
+        return tensor(products, [1, outputs]);
+    }
     let mut products = vec![0.0; count * outputs];
     for (rows, found) in found {
         for (output, found) in rows.zip(found.chunks_exact(count)) {
