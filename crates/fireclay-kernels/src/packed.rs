@@ -11,6 +11,8 @@ mod format;
 mod nf4;
 mod product;
 #[cfg(feature = "flex")]
+mod rounded;
+#[cfg(feature = "flex")]
 mod rows;
 #[cfg(all(test, feature = "flex"))]
 mod tests;
@@ -254,14 +256,22 @@ impl Packed {
 
 #[cfg(feature = "flex")]
 impl Packed {
-    /// Gives the groups of a row of whole numbers, two at a time. Gives nothing where only the shape is known.
+    /// What `add` makes of `state` and the groups of a row of whole numbers, two after two; `state` itself where only the shape
+    /// is known.
     #[inline(always)]
-    fn pairs(&self, wide: impl Wide, index: usize, take: impl FnMut([blocks::Group; 2])) {
-        if let Some(Blocks::Whole(bytes)) = self.blocks.as_deref() {
-            let length = bytes.len() / self.shape[0].max(1);
-            self.format
-                .pairs(wide, &bytes[index * length..][..length], take);
-        }
+    fn fold<S>(
+        &self,
+        wide: impl Wide,
+        index: usize,
+        state: S,
+        add: impl FnMut(S, [blocks::Group; 2]) -> S,
+    ) -> S {
+        let Some(Blocks::Whole(bytes)) = self.blocks.as_deref() else {
+            return state;
+        };
+        let length = bytes.len() / self.shape[0].max(1);
+        let row = &bytes[index * length..][..length];
+        self.format.fold(wide, row, state, add)
     }
 }
 

@@ -49,15 +49,6 @@ impl Group {
     }
 }
 
-/// Codes that count from `first` on.
-#[inline(always)]
-fn from(first: i16, mut codes: [i16; GROUP]) -> [i16; GROUP] {
-    for code in &mut codes {
-        *code += first;
-    }
-    codes
-}
-
 #[inline(always)]
 fn sixteen(block: &[u8], from: usize) -> [u8; GROUP] {
     *block[from..].first_chunk().expect("it is in the block")
@@ -105,7 +96,7 @@ pub(super) fn q8_0(wide: impl Wide, block: &[u8; 34], group: usize) -> Group {
 #[inline(always)]
 pub(super) fn q4_0(wide: impl Wide, block: &[u8; 18], group: usize) -> Group {
     Group {
-        codes: from(-8, wide.nibbles(sixteen(block, 2), group == 1)),
+        codes: wide.from(-8, wide.nibbles(sixteen(block, 2), group == 1)),
         scale: half([block[0], block[1]]),
         below: None,
     }
@@ -145,7 +136,7 @@ fn spread(bits: u8) -> u64 {
 #[inline(always)]
 pub(super) fn q5_0(wide: impl Wide, block: &[u8; 22], group: usize) -> Group {
     Group {
-        codes: from(-16, wide.bytes(fives(block, 2, 6, group))),
+        codes: wide.from(-16, wide.bytes(fives(block, 2, 6, group))),
         scale: half([block[0], block[1]]),
         below: None,
     }
@@ -217,7 +208,7 @@ pub(super) fn q6_k(wide: impl Wide, block: &[u8; 210], group: usize) -> Group {
     let high = words(block, 128 + 32 * part + GROUP * side);
     let high = high.map(|word| (word >> (2 * run) & 0x0303_0303_0303_0303) << 4);
     Group {
-        codes: from(
+        codes: wide.from(
             -32,
             wide.bytes(on_top(nibbles(block, low, run / 2 == 1), high)),
         ),

@@ -66,10 +66,10 @@ macro_rules! formats {
                 }
             }
 
-            /// Gives the groups of a row of whole numbers, two at a time.
+            /// What `add` makes of `state` and the groups of a row of whole numbers, two after two.
             #[cfg(feature = "flex")]
             #[inline(always)]
-            pub(super) fn pairs<W: Wide>(self, wide: W, row: &[u8], mut take: impl FnMut([Group; 2])) {
+            pub(super) fn fold<W: Wide, S>(self, wide: W, row: &[u8], mut state: S, mut add: impl FnMut(S, [Group; 2]) -> S) -> S {
                 match self {
                     $($(Self::$format => {
                         const { assert!($block % (2 * GROUP) == 0, "no group is left over") };
@@ -77,9 +77,10 @@ macro_rules! formats {
                         for bytes in blocks {
                             for pair in 0..$block / GROUP / 2 {
                                 let (first, second) = (2 * pair, 2 * pair + 1);
-                                take([blocks::$group(wide, bytes, first), blocks::$group(wide, bytes, second)]);
+                                state = add(state, [blocks::$group(wide, bytes, first), blocks::$group(wide, bytes, second)]);
                             }
                         }
+                        state
                     })?)*
                     _ => unreachable!("its numbers are not whole"),
                 }

@@ -10,13 +10,10 @@ use std::ops::Range;
 use burn::backend::flex::FlexTensor;
 
 use super::Packed;
-use super::blocks::Group;
+use super::rounded::{Rounded, Sums, rounded};
 use super::rows::{OfRows, Widely, pieces, put_together};
 use super::wide::{GROUP, Wide};
 use crate::flex::run;
-
-/// The largest of the whole numbers.
-const MOST: f32 = 32767.0;
 
 /// The products of a few rows with several matrices of as many columns, each row of a matrix in turn.
 pub(super) fn by_rows<const N: usize>(
@@ -34,50 +31,6 @@ pub(super) fn by_rows<const N: usize>(
         let found = pieces(weight).zip(found.by_ref());
         put_together(found, count, weight.shape[0])
     })
-}
-
-/// Sixteen numbers of a row, rounded.
-struct Rounded {
-    numbers: [i16; GROUP],
-    scale: f32,
-    /// What they add up to.
-    sum: f32,
-}
-
-/// Numbers, sixteen at a time; there are whole groups.
-fn rounded(row: &[f32]) -> Vec<Rounded> {
-    let (groups, _) = row.as_chunks();
-    groups.iter().map(round).collect()
-}
-
-fn round(x: &[f32; GROUP]) -> Rounded {
-    // Of the bits without the sign, for which what is no number is larger than any.
-    let sizes = x.map(|x| x.to_bits() & 0x7fff_ffff);
-    let most = f32::from_bits(sizes.into_iter().fold(0, u32::max));
-    let steps = MOST / most;
-    if !steps.is_finite() || !most.is_finite() {
-        // All are zero, or nearly; or the products are no numbers either.
-        let scale = if most.is_finite() { 0.0 } else { f32::NAN };
-        return Rounded {
-            numbers: [0; GROUP],
-            scale,
-            sum: scale,
-        };
-    }
-    let numbers = x.map(|x| nearest(x * steps));
-    let scale = most / MOST;
-    let sum: i32 = numbers.iter().map(|x| i32::from(*x)).sum();
-    Rounded {
-        numbers,
-        scale,
-        sum: scale * sum as f32,
-    }
-}
-
-/// The nearest whole number, of 16 bits.
-fn nearest(x: f32) -> i16 {
-    // From 2²³ on single precision has whole numbers alone, so the sum is rounded, and its last bits are the number.
-    (x + 12_582_912.0).to_bits() as i16
 }
 
 /// Multiplies some rows of a matrix with each of `x`.
@@ -98,82 +51,40 @@ impl OfRows for Rows<'_> {
         let mut products = Vec::with_capacity(self.rows.len() * count);
         if count == 1 {
             for index in self.rows {
-                // Apart from the loop below, so that the sums stay in registers.
-                let (mut sums, mut x) = (Sums::new(), x.iter());
-                self.weight.pairs(
+                let mut x = x.iter();
+                let sums = self.weight.fold(
                     wide,
                     index,
+                    Sums::default(),
                     // Inlined, or it is compiled for any processor.
                     #[inline(always)]
-                    |groups| {
-                        if let Some(x) = x.next() {
-                            sums.add(wide, &groups, x);
-                        }
+                    |sums, groups| match x.next() {
+                        Some(x) => sums.add(wide, &groups, x),
+                        None => sums,
                     },
                 );
                 products.push(sums.total());
             }
             return products;
         }
-        let mut sums: Vec<Sums> = Vec::with_capacity(count);
+        let mut sums = vec![Sums::default(); count];
         for index in self.rows {
-            sums.clear();
-            sums.resize_with(count, Sums::new);
-            let mut at = 0;
-            self.weight.pairs(
+            sums.fill(Sums::default());
+            self.weight.fold(
                 wide,
                 index,
+                0,
                 #[inline(always)]
-                |groups| {
+                |at, groups| {
                     for (sums, x) in sums.iter_mut().zip(x.iter().skip(at).step_by(width)) {
-                        sums.add(wide, &groups, x);
+                        *sums = sums.add(wide, &groups, x);
                     }
-                    at += 1;
+                    at + 1
                 },
             );
-            for sums in sums.drain(..) {
-                products.push(sums.total());
-            }
+            products.extend(sums.iter().map(|sums| sums.total()));
         }
         products
-    }
-}
-
-/// A row of a matrix times a row of numbers, two groups after two.
-struct Sums {
-    /// A sum for each pair of numbers of a group, of the first and of the second of two groups.
-    pairs: [[f32; GROUP / 2]; 2],
-    below: f32,
-}
-
-impl Sums {
-    #[inline(always)]
-    fn new() -> Self {
-        Self {
-            pairs: [[0.0; GROUP / 2]; 2],
-            below: 0.0,
-        }
-    }
-
-    #[inline(always)]
-    fn add(&mut self, wide: impl Wide, groups: &[Group; 2], x: &[Rounded; 2]) {
-        for ((sums, group), x) in self.pairs.iter_mut().zip(groups).zip(x) {
-            let scale = group.scale * x.scale;
-            let pairs = wide.pairs(group.codes, x.numbers);
-            for (sum, pair) in sums.iter_mut().zip(pairs) {
-                *sum = wide.fused(scale, pair, *sum);
-            }
-            if let Some(below) = group.below {
-                self.below = wide.fused(below, x.sum, self.below);
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn total(self) -> f32 {
-        let [first, second] = self.pairs;
-        let sums = first.into_iter().zip(second);
-        sums.map(|(first, second)| first + second).sum::<f32>() - self.below
     }
 }
 

@@ -17,12 +17,22 @@ pub(super) trait Wide: Copy {
     /// The low halves of the bytes, or the high ones, as numbers from 0 to 15.
     fn nibbles(self, bytes: [u8; GROUP], are_high: bool) -> [i16; GROUP];
 
+    /// The codes, counted from another number on.
+    fn from(self, first: i16, codes: [i16; GROUP]) -> [i16; GROUP];
+
     /// Whole numbers in single precision.
     fn numbers(self, codes: [i16; GROUP]) -> [f32; GROUP];
 
-    /// The sums of the products of two numbers that follow each other. They are exact up to 2²⁴.
+    /// Adds to `sums`, times `scale`, the products of two numbers that follow each other. The sum of two products is exact up
+    /// to 2²⁴.
     #[cfg(feature = "flex")]
-    fn pairs(self, codes: [i16; GROUP], x: [i16; GROUP]) -> [f32; GROUP / 2];
+    fn add_pairs(
+        self,
+        codes: [i16; GROUP],
+        x: [i16; GROUP],
+        scale: f32,
+        sums: [f32; GROUP / 2],
+    ) -> [f32; GROUP / 2];
 
     /// The value of each code, from 0 to 15.
     fn values(self, values: [f32; 16], codes: [u8; GROUP]) -> [f32; GROUP];
@@ -53,15 +63,30 @@ impl Wide for Plain {
     }
 
     #[inline(always)]
+    fn from(self, first: i16, codes: [i16; GROUP]) -> [i16; GROUP] {
+        codes.map(|code| first + code)
+    }
+
+    #[inline(always)]
     fn numbers(self, codes: [i16; GROUP]) -> [f32; GROUP] {
         codes.map(f32::from)
     }
 
     #[cfg(feature = "flex")]
     #[inline(always)]
-    fn pairs(self, codes: [i16; GROUP], x: [i16; GROUP]) -> [f32; GROUP / 2] {
+    fn add_pairs(
+        self,
+        codes: [i16; GROUP],
+        x: [i16; GROUP],
+        scale: f32,
+        mut sums: [f32; GROUP / 2],
+    ) -> [f32; GROUP / 2] {
         let product = |at: usize| i32::from(codes[at]) * i32::from(x[at]);
-        std::array::from_fn(|pair| (product(2 * pair) + product(2 * pair + 1)) as f32)
+        for (pair, sum) in sums.iter_mut().enumerate() {
+            let products = product(2 * pair) + product(2 * pair + 1);
+            *sum = self.fused(scale, products as f32, *sum);
+        }
+        sums
     }
 
     #[inline(always)]
@@ -110,6 +135,12 @@ mod x86 {
         }
 
         #[inline(always)]
+        fn from(self, first: i16, codes: [i16; GROUP]) -> [i16; GROUP] {
+            let first = self.avx._mm256_set1_epi16(first);
+            cast(self.avx2._mm256_add_epi16(cast(codes), first))
+        }
+
+        #[inline(always)]
         fn numbers(self, codes: [i16; GROUP]) -> [f32; GROUP] {
             let halves: [__m128i; 2] = cast(codes);
             cast(halves.map(|half| {
@@ -119,9 +150,17 @@ mod x86 {
         }
 
         #[inline(always)]
-        fn pairs(self, codes: [i16; GROUP], x: [i16; GROUP]) -> [f32; GROUP / 2] {
-            let sums = self.avx2._mm256_madd_epi16(cast(codes), cast(x));
-            cast(self.avx._mm256_cvtepi32_ps(sums))
+        fn add_pairs(
+            self,
+            codes: [i16; GROUP],
+            x: [i16; GROUP],
+            scale: f32,
+            sums: [f32; GROUP / 2],
+        ) -> [f32; GROUP / 2] {
+            let pairs = self.avx2._mm256_madd_epi16(cast(codes), cast(x));
+            let pairs = self.avx._mm256_cvtepi32_ps(pairs);
+            let scale = self.avx._mm256_set1_ps(scale);
+            cast(self.fma._mm256_fmadd_ps(scale, pairs, cast(sums)))
         }
 
         #[inline(always)]
