@@ -177,6 +177,11 @@ fn a_plan_counts_their_bits() {
     project.write("fine.toml", &ADAPTED.replace("quantize = \"nf4\"\n", ""));
     let (whole, trained_beside, all_beside) = weights("");
     assert_eq!((trained, all), (trained_beside, all_beside));
+    // A training counts them too.
+    for more in ["", " --set model.quantize=q8"] {
+        let line = format!("train fine.toml --json -q --set train.max_steps=1{more}");
+        assert_eq!(project.ok_json(&line)["parameters"], all, "{more}");
+    }
     // Of two blocks, whose layers have 64 x 64 or 64 x 32 or 64 x 96 weights.
     let packed = 2 * (2 * 64 * 64 + 2 * 64 * 32 + 3 * 64 * 96);
     let saved = |bits: u64| packed * 4 - (whole - bits);

@@ -265,6 +265,16 @@ pub(crate) struct Beginning<M> {
     pub said: Vec<String>,
 }
 
+/// The names and shapes of all tensors, also of matrices in few bits.
+pub(crate) fn shapes<F: Family>(family: &F, model: &F::Model) -> Vec<(String, Vec<usize>)> {
+    let packed = weights::packed::<F>(model).into_iter();
+    let packed = packed.map(|(name, matrix)| (name, matrix.shape().to_vec()));
+    weights::shapes(family, model)
+        .into_iter()
+        .chain(packed)
+        .collect()
+}
+
 /// The model of a run with its initial weights, and with adapters if it has some. A resumed run takes its
 /// weights from the checkpoint, except for the base of adapters, which no checkpoint holds.
 pub(crate) fn begin<T: ModelTable>(
@@ -290,10 +300,7 @@ pub(crate) fn begin<T: ModelTable>(
             let seeded = (lora, config.seed);
             let (model, whole) = table.attach(first.model, &first.fresh, seeded, learns)?;
             let adapters = Adapters::new(lora.clone(), family, &model, whole);
-            let packed = weights::packed::<T::Family>(&model).into_iter();
-            let packed = packed.map(|(name, matrix)| (name, matrix.shape().to_vec()));
-            let shapes = weights::shapes(family, &model).into_iter().chain(packed);
-            said.push(adapters.share(&shapes.collect::<Vec<_>>()));
+            said.push(adapters.share(&shapes(family, &model)));
             (model, Some(adapters))
         }
     };

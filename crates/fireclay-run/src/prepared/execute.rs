@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
-use fireclay_models::{Family, ModelDescription, weights};
+use fireclay_models::{Family, ModelDescription};
 use fireclay_track::Ending;
 use fireclay_train::StopReason;
 use fireclay_train::energy::Meter;
@@ -21,7 +21,7 @@ use crate::following::{Following, trackers};
 use crate::lock;
 use crate::results::weights_files;
 use crate::run::{Evaluations, RunError};
-use crate::start::{Beginning, ModelTable, begin, is_statistic};
+use crate::start::{Beginning, ModelTable, begin, is_statistic, shapes};
 use crate::workload::{Dataset, Model, Shape, Trained, WithData, Workload, postprocess};
 
 /// Trains in a new folder or resumes in an existing one, whatever the workload.
@@ -54,7 +54,7 @@ impl WithData for Execute<'_> {
         for note in self.prepared.data.dataset().verify(&[1, 2])? {
             self.hooks.observers.noticed(&note.to_string());
         }
-        let parameters = count(&weights::shapes(table.family(), &begun.model));
+        let parameters = count(&shapes(table.family(), &begun.model));
         let config = &self.resolved(parameters);
         // Once: of large files it takes seconds.
         let mut hashes = self.prepared.data.dataset().hashes()?;
