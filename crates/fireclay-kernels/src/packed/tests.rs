@@ -53,9 +53,9 @@ fn products_are_those_of_the_dense_matrix() {
                 x.matmul(dense)
             };
             let packed = |[x]: [Tensor<2>; 1]| linear_packed(x, &weight);
-            // Few rows are rounded to 16 bits.
+            // Few rows are rounded to 16 bits: each of up to 512 products errs by 1.5e-5 at most, some up and some down.
             let is_rounded = format.is_whole() && count <= 8;
-            let bound = if is_rounded { 1e-4 } else { 1e-5 };
+            let bound = if is_rounded { 5e-4 } else { 1e-5 };
             check_own([x], packed, |[x]| plain(x), bound);
         }
     }
