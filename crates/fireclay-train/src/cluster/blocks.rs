@@ -8,6 +8,10 @@ const EACH: usize = 1 << 17;
 const MOST: usize = 1 << 24;
 
 /// Numbers of each of so many processes that are on their way at once.
+///
+/// # Panics
+///
+/// If there is no process.
 pub fn at_once(world: usize) -> usize {
     EACH.min(MOST / world).max(1)
 }

@@ -38,6 +38,10 @@ fn share_out<T>(
 
 /// The most numbers that one of so many processes owns of parameters of these sizes, where they share out what the
 /// optimizer remembers.
+///
+/// # Panics
+///
+/// If there is no process.
 pub fn most_owned(sizes: impl Iterator<Item = u64>, world: usize) -> u64 {
     let sizes = sizes.map(|size| ((), size as usize)).collect();
     let counts = share_out(sizes, world, |(), _, _| {});
