@@ -21,6 +21,7 @@ mod whole;
 mod wide;
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, TensorData};
@@ -157,7 +158,7 @@ impl Packed {
     }
 
     #[inline(always)]
-    fn rows_are_finite(&self, wide: impl Wide, rows: std::ops::Range<usize>) -> bool {
+    fn rows_are_finite(&self, wide: impl Wide, rows: Range<usize>) -> bool {
         let mut lanes = [true; GROUP];
         for index in rows {
             // Not until the first that is none: that would be number by number.
@@ -256,22 +257,13 @@ impl Packed {
 
 #[cfg(feature = "flex")]
 impl Packed {
-    /// What `add` makes of `state` and the groups of a row of whole numbers, two after two; `state` itself where only the shape
-    /// is known.
-    #[inline(always)]
-    fn fold<S>(
-        &self,
-        wide: impl Wide,
-        index: usize,
-        state: S,
-        add: impl FnMut(S, [blocks::Group; 2]) -> S,
-    ) -> S {
+    /// The bytes of some rows of whole numbers, and how many a row has; none where only the shape is known.
+    fn rows_of_blocks(&self, rows: Range<usize>) -> Option<(&[u8], usize)> {
         let Some(Blocks::Whole(bytes)) = self.blocks.as_deref() else {
-            return state;
+            return None;
         };
         let length = bytes.len() / self.shape[0].max(1);
-        let row = &bytes[index * length..][..length];
-        self.format.fold(wide, row, state, add)
+        Some((&bytes[rows.start * length..rows.end * length], length))
     }
 }
 

@@ -25,20 +25,52 @@ pub(super) fn brain(bytes: [u8; 2]) -> f32 {
     f32::from_bits(u32::from(u16::from_le_bytes(bytes)) << 16)
 }
 
-/// Sixteen whole numbers of a block, and what makes its numbers of them.
-pub(super) struct Group {
-    pub codes: [i16; GROUP],
+/// How many numbers of a block are made at a time: two groups.
+pub(super) const PART: usize = 2 * GROUP;
+
+/// Whole numbers of a block, and what makes its numbers of them.
+pub(super) struct Part {
+    pub codes: [[i16; GROUP]; 2],
     pub scale: f32,
+    /// Whole scales of the groups, which the scale is multiplied with.
+    pub scales: Option<[i8; 2]>,
     /// What is taken from each product.
     pub below: Option<f32>,
 }
 
-impl Group {
+impl Part {
     #[inline(always)]
-    pub(super) fn numbers(self, wide: impl Wide) -> [f32; GROUP] {
-        let mut numbers = wide.numbers(self.codes);
+    fn new(codes: [[i16; GROUP]; 2], scale: f32) -> Self {
+        Self {
+            codes,
+            scale,
+            scales: None,
+            below: None,
+        }
+    }
+
+    #[inline(always)]
+    fn above(self, below: f32) -> Self {
+        Self {
+            below: Some(below),
+            ..self
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn numbers(&self, wide: impl Wide) -> [[f32; GROUP]; 2] {
+        [self.group(wide, 0), self.group(wide, 1)]
+    }
+
+    #[inline(always)]
+    fn group(&self, wide: impl Wide, group: usize) -> [f32; GROUP] {
+        let scale = match self.scales {
+            Some(scales) => self.scale * f32::from(scales[group]),
+            None => self.scale,
+        };
+        let mut numbers = wide.numbers(self.codes[group]);
         for number in &mut numbers {
-            *number *= self.scale;
+            *number *= scale;
         }
         if let Some(below) = self.below {
             for number in &mut numbers {
@@ -54,102 +86,81 @@ fn sixteen(block: &[u8], from: usize) -> [u8; GROUP] {
     *block[from..].first_chunk().expect("it is in the block")
 }
 
-/// Sixteen bytes as two words, on which the same is done for all bytes.
+/// Both halves of sixteen bytes: the low ones, then the high ones.
 #[inline(always)]
-fn words(bytes: &[u8], from: usize) -> [u64; 2] {
-    let word = |from: usize| u64::from_le_bytes(std::array::from_fn(|at| bytes[from + at]));
-    [word(from), word(from + 8)]
+fn both_halves(wide: impl Wide, block: &[u8], from: usize) -> [[i16; GROUP]; 2] {
+    let bytes = sixteen(block, from);
+    [wide.bits(bytes, 0, 15), wide.bits(bytes, 4, 15)]
+}
+
+/// Some bits of each of 32 bytes.
+#[inline(always)]
+fn bits(wide: impl Wide, block: &[u8], from: usize, first: u32, mask: i16) -> [[i16; GROUP]; 2] {
+    [
+        wide.bits(sixteen(block, from), first, mask),
+        wide.bits(sixteen(block, from + GROUP), first, mask),
+    ]
+}
+
+/// Low and high bits of numbers, which are apart.
+#[inline(always)]
+fn on_top(wide: impl Wide, low: [[i16; GROUP]; 2], high: [[i16; GROUP]; 2]) -> [[i16; GROUP]; 2] {
+    [wide.on_top(low[0], high[0]), wide.on_top(low[1], high[1])]
+}
+
+/// Codes that count from another number on.
+#[inline(always)]
+fn from(wide: impl Wide, first: i16, codes: [[i16; GROUP]; 2]) -> [[i16; GROUP]; 2] {
+    [wide.from(first, codes[0]), wide.from(first, codes[1])]
 }
 
 #[inline(always)]
-fn bytes([low, high]: [u64; 2]) -> [u8; GROUP] {
-    let mut bytes = [0; GROUP];
-    bytes[..8].copy_from_slice(&low.to_le_bytes());
-    bytes[8..].copy_from_slice(&high.to_le_bytes());
-    bytes
-}
-
-/// Low or high halves of sixteen bytes.
-#[inline(always)]
-fn nibbles(block: &[u8], from: usize, is_high: bool) -> [u64; 2] {
-    let shift = 4 * u32::from(is_high);
-    words(block, from).map(|word| word >> shift & 0x0f0f_0f0f_0f0f_0f0f)
-}
-
-/// Bits of bytes on top of lower ones.
-#[inline(always)]
-fn on_top(low: [u64; 2], high: [u64; 2]) -> [u8; GROUP] {
-    bytes([low[0] | high[0], low[1] | high[1]])
+fn half_at(block: &[u8], at: usize) -> f32 {
+    half([block[at], block[at + 1]])
 }
 
 /// A scale, then signed bytes.
 #[inline(always)]
-pub(super) fn q8_0(wide: impl Wide, block: &[u8; 34], group: usize) -> Group {
-    Group {
-        codes: wide.signed(sixteen(block, 2 + GROUP * group)),
-        scale: half([block[0], block[1]]),
-        below: None,
-    }
+pub(super) fn q8_0(wide: impl Wide, block: &[u8; 34], _: usize) -> Part {
+    let codes = [
+        wide.signed(sixteen(block, 2)),
+        wide.signed(sixteen(block, 2 + GROUP)),
+    ];
+    Part::new(codes, half_at(block, 0))
 }
 
 /// A scale, then nibbles from -8 on: low halves of bytes, then high ones.
 #[inline(always)]
-pub(super) fn q4_0(wide: impl Wide, block: &[u8; 18], group: usize) -> Group {
-    Group {
-        codes: wide.from(-8, wide.nibbles(sixteen(block, 2), group == 1)),
-        scale: half([block[0], block[1]]),
-        below: None,
-    }
+pub(super) fn q4_0(wide: impl Wide, block: &[u8; 18], _: usize) -> Part {
+    let codes = both_halves(wide, block, 2);
+    Part::new(from(wide, -8, codes), half_at(block, 0))
 }
 
 /// A scale, the least number, then nibbles.
 #[inline(always)]
-pub(super) fn q4_1(wide: impl Wide, block: &[u8; 20], group: usize) -> Group {
-    Group {
-        codes: wide.nibbles(sixteen(block, 4), group == 1),
-        scale: half([block[0], block[1]]),
-        below: Some(-half([block[2], block[3]])),
-    }
+pub(super) fn q4_1(wide: impl Wide, block: &[u8; 20], _: usize) -> Part {
+    Part::new(both_halves(wide, block, 4), half_at(block, 0)).above(-half_at(block, 2))
 }
 
-/// Nibbles with a fifth bit each, which are apart.
+/// A fifth bit of each number, then nibbles.
 #[inline(always)]
-fn fives(block: &[u8], fifth: usize, from: usize, group: usize) -> [u8; GROUP] {
-    let fifth = &block[fifth + 2 * group..][..2];
-    on_top(
-        nibbles(block, from, group == 1),
-        [spread(fifth[0]), spread(fifth[1])],
-    )
-}
-
-/// Each bit of a byte as the fifth bit of a byte of its own, the lowest first.
-#[inline(always)]
-fn spread(bits: u8) -> u64 {
-    // A copy in each byte, of which a bit is kept: another in each, from the lowest on.
-    let each = (u64::from(bits) * 0x0101_0101_0101_0101) & 0x8040_2010_0804_0201;
-    // What is not zero carries into the highest bit.
-    let low = 0x7f7f_7f7f_7f7f_7f7f;
-    ((((each & low) + low) | each) >> 3) & 0x1010_1010_1010_1010
+fn fives(wide: impl Wide, block: &[u8], from: usize) -> [[i16; GROUP]; 2] {
+    let bits = |at: usize| u16::from_le_bytes([block[at], block[at + 1]]);
+    let fifth = [wide.flags(bits(from)), wide.flags(bits(from + 2))];
+    on_top(wide, both_halves(wide, block, from + 4), fifth)
 }
 
 /// A scale, fifth bits, then nibbles: from -16 on.
 #[inline(always)]
-pub(super) fn q5_0(wide: impl Wide, block: &[u8; 22], group: usize) -> Group {
-    Group {
-        codes: wide.from(-16, wide.bytes(fives(block, 2, 6, group))),
-        scale: half([block[0], block[1]]),
-        below: None,
-    }
+pub(super) fn q5_0(wide: impl Wide, block: &[u8; 22], _: usize) -> Part {
+    let codes = fives(wide, block, 2);
+    Part::new(from(wide, -16, codes), half_at(block, 0))
 }
 
 /// A scale, the least number, fifth bits, then nibbles.
 #[inline(always)]
-pub(super) fn q5_1(wide: impl Wide, block: &[u8; 24], group: usize) -> Group {
-    Group {
-        codes: wide.bytes(fives(block, 4, 8, group)),
-        scale: half([block[0], block[1]]),
-        below: Some(-half([block[2], block[3]])),
-    }
+pub(super) fn q5_1(wide: impl Wide, block: &[u8; 24], _: usize) -> Part {
+    Part::new(fives(wide, block, 4), half_at(block, 0)).above(-half_at(block, 2))
 }
 
 /// The scale and the least number of one of eight parts, in six bits each, times those of the block. Those of the first
@@ -164,56 +175,46 @@ fn six_bits(block: &[u8], part: usize) -> [f32; 2] {
             packed[part + 4] >> 4 | packed[part] >> 6 << 4,
         ],
     };
-    let of_block = |at: usize| half([block[at], block[at + 1]]);
     [
-        of_block(0) * f32::from(scale),
-        of_block(2) * f32::from(below),
+        half_at(block, 0) * f32::from(scale),
+        half_at(block, 2) * f32::from(below),
     ]
 }
 
-/// Scales of the scales and of the least numbers, both of eight parts of 32, then nibbles: of two parts in 32 bytes.
+/// Scales of the scales and of the least numbers, both of eight parts, then nibbles: of two parts in 32 bytes.
 #[inline(always)]
-pub(super) fn q4_k(wide: impl Wide, block: &[u8; 144], group: usize) -> Group {
-    let (part, side) = (group / 2, group % 2);
+pub(super) fn q4_k(wide: impl Wide, block: &[u8; 144], part: usize) -> Part {
     let [scale, below] = six_bits(block, part);
-    let from = 16 + 32 * (part / 2) + GROUP * side;
-    Group {
-        codes: wide.nibbles(sixteen(block, from), part % 2 == 1),
-        scale,
-        below: Some(below),
-    }
+    let half = 4 * (part as u32 % 2);
+    let codes = bits(wide, block, 16 + PART * (part / 2), half, 15);
+    Part::new(codes, scale).above(below)
 }
 
 /// As [`q4_k`], with a fifth bit of each number before the nibbles: a bit of each byte for each part.
 #[inline(always)]
-pub(super) fn q5_k(wide: impl Wide, block: &[u8; 176], group: usize) -> Group {
-    let (part, side) = (group / 2, group % 2);
+pub(super) fn q5_k(wide: impl Wide, block: &[u8; 176], part: usize) -> Part {
     let [scale, below] = six_bits(block, part);
-    let from = 48 + 32 * (part / 2) + GROUP * side;
-    let fifth = words(block, 16 + GROUP * side);
-    let fifth = fifth.map(|word| (word >> part & 0x0101_0101_0101_0101) << 4);
-    Group {
-        codes: wide.bytes(on_top(nibbles(block, from, part % 2 == 1), fifth)),
-        scale,
-        below: Some(below),
-    }
+    let half = 4 * (part as u32 % 2);
+    let low = bits(wide, block, 48 + PART * (part / 2), half, 15);
+    let fifth = bits(wide, block, 16, part as u32, 1);
+    Part::new(on_top(wide, low, fifth), scale).above(below)
 }
 
 /// Low nibbles, pairs of high bits, scales of sixteen groups, and their scale: from -32 on. Each half of the block has
-/// four runs of 32 numbers, of which two share the bytes of the nibbles and all those of the high bits.
+/// four parts, of which two share the bytes of the nibbles and all those of the high bits.
 #[inline(always)]
-pub(super) fn q6_k(wide: impl Wide, block: &[u8; 210], group: usize) -> Group {
-    let (part, run, side) = (group / 8, group / 2 % 4, group % 2);
-    let low = 64 * part + 32 * (run % 2) + GROUP * side;
-    let high = words(block, 128 + 32 * part + GROUP * side);
-    let high = high.map(|word| (word >> (2 * run) & 0x0303_0303_0303_0303) << 4);
-    Group {
-        codes: wide.from(
-            -32,
-            wide.bytes(on_top(nibbles(block, low, run / 2 == 1), high)),
-        ),
-        scale: half([block[208], block[209]]) * f32::from(block[192 + group] as i8),
-        below: None,
+pub(super) fn q6_k(wide: impl Wide, block: &[u8; 210], part: usize) -> Part {
+    let (side, part_of_side) = (part / 4, part % 4);
+    let from_low = 64 * side + PART * (part_of_side % 2);
+    let low = bits(wide, block, from_low, 4 * (part_of_side as u32 / 2), 15);
+    let high = bits(wide, block, 128 + PART * side, 2 * part_of_side as u32, 3);
+    let scales = [block[192 + 2 * part] as i8, block[193 + 2 * part] as i8];
+    Part {
+        scales: Some(scales),
+        ..Part::new(
+            from(wide, -32, on_top(wide, low, high)),
+            half_at(block, 208),
+        )
     }
 }
 

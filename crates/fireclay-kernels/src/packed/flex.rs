@@ -18,27 +18,32 @@ const FEW: usize = 8;
 
 /// x Wᵀ. Where [`each_row_alone`](crate::each_row_alone) holds, a row has the bits that it has in any company.
 pub(super) fn product(x: Tensor<2>, weight: &Packed) -> Tensor<2> {
-    let [count, _] = x.dims();
-    let x = numbers_of(x);
-    Tensor::from_primitive::<Flex>(match count <= FEW || is_alone() {
-        true => by_rows(&x, count, weight),
-        false => {
-            let dense = dense(weight);
-            let product = multiply(Matrix::of_rows(&x), Matrix::new(&dense).transposed());
-            tensor(product, [count, weight.shape[0]])
-        }
-    })
+    let [product] = products(x, [weight]);
+    product
 }
 
 /// [`product`] with each of several matrices of as many columns. Few rows are multiplied with all of them at once.
 pub(super) fn products<const N: usize>(x: Tensor<2>, weights: [&Packed; N]) -> [Tensor<2>; N] {
     let [count, columns] = x.dims();
+    let x = numbers_of(x);
     let are_few = count <= FEW || is_alone();
-    let are_whole = weights.iter().all(|weight| weight.format.is_whole());
-    if !are_few || !are_whole || count * columns == 0 {
-        return weights.map(|weight| product(x.clone(), weight));
-    }
-    whole::by_rows(&numbers_of(x), count, weights).map(Tensor::from_primitive::<Flex>)
+    let products = if count * columns == 0 {
+        weights.map(|weight| tensor(vec![0.0; count * weight.shape[0]], [count, weight.shape[0]]))
+    } else if !are_few {
+        weights.map(|weight| with_all(&x, count, weight))
+    } else if weights.iter().all(|weight| weight.format.is_whole()) {
+        whole::by_rows(&x, count, weights)
+    } else {
+        weights.map(|weight| by_rows(&x, count, weight))
+    };
+    products.map(Tensor::from_primitive::<Flex>)
+}
+
+/// The products with all rows of the matrix, in single precision for the time being.
+fn with_all(x: &FlexTensor, count: usize, weight: &Packed) -> FlexTensor {
+    let dense = dense(weight);
+    let product = multiply(Matrix::of_rows(x), Matrix::new(&dense).transposed());
+    tensor(product, [count, weight.shape[0]])
 }
 
 /// The gradient of x, from that of x Wᵀ.
@@ -113,9 +118,6 @@ impl OfRows for Unpacking<'_> {
 /// The products of a few rows, each row of the matrix in turn.
 fn by_rows(x: &FlexTensor, count: usize, weight: &Packed) -> FlexTensor {
     let [outputs, columns] = weight.shape;
-    if count * columns == 0 {
-        return tensor(vec![0.0; count * outputs], [count, outputs]);
-    }
     if weight.format.is_whole() {
         let [products] = whole::by_rows(x, count, [weight]);
         return products;

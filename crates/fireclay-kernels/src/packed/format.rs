@@ -2,13 +2,12 @@
 
 use super::PackedError;
 use super::blocks;
-#[cfg(feature = "flex")]
-use super::blocks::Group;
+use super::blocks::{PART, Part};
 use super::wide::{GROUP, Wide};
 
 /// The formats: a line each.
 macro_rules! formats {
-    ($($(#[$doc:meta])* $format:ident = $name:literal, $block:literal numbers in $bytes:literal bytes $(by $group:ident)? $(each by $half:ident)?;)*) => {
+    ($($(#[$doc:meta])* $format:ident = $name:literal, $block:literal numbers in $bytes:literal bytes $(by $part:ident)? $(each by $half:ident)?;)*) => {
         /// How the numbers of a block are kept.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Packing {
@@ -39,50 +38,35 @@ macro_rules! formats {
                 match self { $(Self::$format => $bytes),* }
             }
 
-            /// Gives the numbers of a row with their scales among their bytes, sixteen at a time, each with the place of
-            /// the first; the last may have zeros after them.
-            #[inline(always)]
-            pub(super) fn each(self, wide: impl Wide, row: &[u8], mut take: impl FnMut(usize, [f32; GROUP])) {
-                match self {
-                    $($(Self::$format => {
-                        let (blocks, _) = row.as_chunks::<$bytes>();
-                        for (block, bytes) in blocks.iter().enumerate() {
-                            for group in 0..$block / GROUP {
-                                take($block * block + GROUP * group, blocks::$group(wide, bytes, group).numbers(wide));
-                            }
-                        }
-                    })?
-                    $(Self::$format => halves(row, blocks::$half, take),)?)*
-                    Self::Nf4 => unreachable!("its scales are apart"),
-                }
-            }
-
             /// Whether its numbers are whole ones times the scale of a group, some with a least number below them.
-            #[cfg(feature = "flex")]
             pub(super) fn is_whole(self) -> bool {
                 match self {
-                    $($(Self::$format => !stringify!($group).is_empty(),)?)*
+                    $($(Self::$format => !stringify!($part).is_empty(),)?)*
                     _ => false,
                 }
             }
 
-            /// What `add` makes of `state` and the groups of a row of whole numbers, two after two.
-            #[cfg(feature = "flex")]
+            /// Does what is to be done with blocks of whole numbers.
             #[inline(always)]
-            pub(super) fn fold<W: Wide, S>(self, wide: W, row: &[u8], mut state: S, mut add: impl FnMut(S, [Group; 2]) -> S) -> S {
+            pub(super) fn whole<W: OfBlocks>(self, wide: impl Wide, work: W) -> W::Output {
                 match self {
                     $($(Self::$format => {
-                        const { assert!($block % (2 * GROUP) == 0, "no group is left over") };
-                        let (blocks, _) = row.as_chunks::<$bytes>();
-                        for bytes in blocks {
-                            for pair in 0..$block / GROUP / 2 {
-                                let (first, second) = (2 * pair, 2 * pair + 1);
-                                state = add(state, [blocks::$group(wide, bytes, first), blocks::$group(wide, bytes, second)]);
-                            }
-                        }
-                        state
+                        const { assert!($block % PART == 0, "no number is left over") };
+                        work.call::<$bytes, { $block / PART }>(
+                            #[inline(always)]
+                            |block, part| blocks::$part(wide, block, part),
+                        )
                     })?)*
                     _ => unreachable!("its numbers are not whole"),
+                }
+            }
+
+            /// Gives numbers of two bytes each, as [`Packing::each`] does.
+            #[inline(always)]
+            fn halves(self, row: &[u8], take: impl FnMut(usize, [f32; GROUP])) {
+                match self {
+                    $($(Self::$format => each_half(row, blocks::$half, take),)?)*
+                    _ => unreachable!("its scales are apart"),
                 }
             }
         }
@@ -115,9 +99,51 @@ formats! {
     BF16 = "BF16", 1 numbers in 2 bytes each by brain;
 }
 
-/// Gives numbers of two bytes each, as [`Packing::each`] does.
+/// What is done with blocks of whole numbers, whatever their format.
+pub(super) trait OfBlocks {
+    type Output;
+
+    /// For blocks of so many bytes and parts; `part` takes one of them apart.
+    fn call<const BYTES: usize, const PARTS: usize>(
+        self,
+        part: impl Fn(&[u8; BYTES], usize) -> Part,
+    ) -> Self::Output;
+}
+
+/// Gives the numbers of a row, sixteen at a time, each with the place of the first.
+struct Each<'a, W, F> {
+    wide: W,
+    row: &'a [u8],
+    take: F,
+}
+
+impl<W: Wide, F: FnMut(usize, [f32; GROUP])> OfBlocks for Each<'_, W, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call<const BYTES: usize, const PARTS: usize>(
+        mut self,
+        part: impl Fn(&[u8; BYTES], usize) -> Part,
+    ) {
+        let (blocks, _) = self.row.as_chunks();
+        for (index, block) in blocks.iter().enumerate() {
+            for at in 0..PARTS {
+                let [first, second] = part(block, at).numbers(self.wide);
+                let place = PART * (PARTS * index + at);
+                (self.take)(place, first);
+                (self.take)(place + GROUP, second);
+            }
+        }
+    }
+}
+
+/// Gives numbers of two bytes each, which `number` reads.
 #[inline(always)]
-fn halves(row: &[u8], number: impl Fn([u8; 2]) -> f32, mut take: impl FnMut(usize, [f32; GROUP])) {
+fn each_half(
+    row: &[u8],
+    number: impl Fn([u8; 2]) -> f32,
+    mut take: impl FnMut(usize, [f32; GROUP]),
+) {
     let (pairs, _) = row.as_chunks::<2>();
     let (groups, rest) = pairs.as_chunks::<GROUP>();
     for (group, pairs) in groups.iter().enumerate() {
@@ -135,6 +161,16 @@ fn halves(row: &[u8], number: impl Fn([u8; 2]) -> f32, mut take: impl FnMut(usiz
 }
 
 impl Packing {
+    /// Gives the numbers of a row with their scales among their bytes, sixteen at a time, each with the place of the first;
+    /// the last may have zeros after them.
+    #[inline(always)]
+    pub(super) fn each(self, wide: impl Wide, row: &[u8], take: impl FnMut(usize, [f32; GROUP])) {
+        match self.is_whole() {
+            true => self.whole(wide, Each { wide, row, take }),
+            false => self.halves(row, take),
+        }
+    }
+
     /// Bytes of a matrix of `[rows, columns]`.
     pub fn bytes(self, [rows, columns]: [usize; 2]) -> usize {
         match self {

@@ -12,7 +12,7 @@ use crate::operation::{Operation, apply};
 /// The products of rows with a matrix of few bits, x Wᵀ. Only `x` has a gradient.
 ///
 /// On flex a few rows are multiplied with each row of the matrix as it is made. Where its numbers are whole ones times a
-/// scale, the few rows are rounded to whole numbers of 16 bits for that, with a scale for each sixteen of them. For many
+/// scale, the few rows are rounded to whole numbers of 16 bits for that, with a scale for each 32 of them. For many
 /// rows, and for the gradient, the matrix is in single precision for the time being, there and elsewhere.
 ///
 /// # Shapes

@@ -1,18 +1,21 @@
 //! Products with whole numbers that have a scale for each group.
 //!
-//! The other factor is rounded to whole numbers of 16 bits times a scale for each sixteen of them. The products of two
-//! neighbours are added up as whole numbers, which is exact, and all else in single precision. So a number errs by about
-//! half of a 32,767th of the largest of its group at most, far less than the matrix was rounded by. After ggml, which rounds
+//! The other factor is rounded to whole numbers of 16 bits times a scale for each 32 of them. Four products at a time are
+//! added up as whole numbers, which is exact, and all else in single precision. So a number errs by about
+//! half of a 32,767th of the largest of its 32 at most, far less than the matrix was rounded by. After ggml, which rounds
 //! the inputs to eight bits (`ggml_vec_dot`).
 
 use std::ops::Range;
+use std::slice::ChunksExact;
 
 use burn::backend::flex::FlexTensor;
 
 use super::Packed;
+use super::blocks::{PART, Part};
+use super::format::OfBlocks;
 use super::rounded::{Rounded, Sums, rounded};
 use super::rows::{OfRows, Widely, pieces, put_together};
-use super::wide::{GROUP, Wide};
+use super::wide::Wide;
 use crate::flex::run;
 
 /// The products of a few rows with several matrices of as many columns, each row of a matrix in turn.
@@ -45,43 +48,80 @@ impl OfRows for Rows<'_> {
 
     #[inline(always)]
     fn call(self, wide: impl Wide) -> Vec<f32> {
-        let (x, _) = self.x.as_chunks();
-        let width = self.weight.shape[1] / (2 * GROUP);
-        let count = x.len() / width;
-        let mut products = Vec::with_capacity(self.rows.len() * count);
-        if count == 1 {
-            for index in self.rows {
-                let mut x = x.iter();
-                let sums = self.weight.fold(
-                    wide,
-                    index,
-                    Sums::default(),
-                    // Inlined, or it is compiled for any processor.
-                    #[inline(always)]
-                    |sums, groups| match x.next() {
-                        Some(x) => sums.add(wide, &groups, x),
-                        None => sums,
-                    },
-                );
-                products.push(sums.total());
-            }
-            return products;
+        let (weight, x) = (self.weight, self.x);
+        let count = x.len() * PART / weight.shape[1];
+        let Some((bytes, length)) = weight.rows_of_blocks(self.rows.clone()) else {
+            return vec![0.0; self.rows.len() * count];
+        };
+        let rows = bytes.chunks_exact(length);
+        match count {
+            1 => weight.format.whole(wide, One { wide, rows, x }),
+            _ => weight.format.whole(wide, Several { wide, rows, x }),
         }
-        let mut sums = vec![Sums::default(); count];
-        for index in self.rows {
-            sums.fill(Sums::default());
-            self.weight.fold(
-                wide,
-                index,
-                0,
-                #[inline(always)]
-                |at, groups| {
-                    for (sums, x) in sums.iter_mut().zip(x.iter().skip(at).step_by(width)) {
-                        *sums = sums.add(wide, &groups, x);
+    }
+}
+
+/// Rows of a matrix times one row.
+struct One<'a, W> {
+    wide: W,
+    rows: ChunksExact<'a, u8>,
+    x: &'a [Rounded],
+}
+
+impl<W: Wide> OfBlocks for One<'_, W> {
+    type Output = Vec<f32>;
+
+    #[inline(always)]
+    fn call<const BYTES: usize, const PARTS: usize>(
+        self,
+        part: impl Fn(&[u8; BYTES], usize) -> Part,
+    ) -> Vec<f32> {
+        let (x, _) = self.x.as_chunks::<PARTS>();
+        let mut products = Vec::with_capacity(self.rows.len());
+        for row in self.rows {
+            let (blocks, _) = row.as_chunks();
+            let mut sums = Sums::default();
+            for (block, x) in blocks.iter().zip(x) {
+                for (at, x) in x.iter().enumerate() {
+                    sums = sums.add(self.wide, &part(block, at), x);
+                }
+            }
+            products.push(sums.total());
+        }
+        products
+    }
+}
+
+/// Rows of a matrix times several rows, each of which follows the one before it.
+struct Several<'a, W> {
+    wide: W,
+    rows: ChunksExact<'a, u8>,
+    x: &'a [Rounded],
+}
+
+impl<W: Wide> OfBlocks for Several<'_, W> {
+    type Output = Vec<f32>;
+
+    #[inline(always)]
+    fn call<const BYTES: usize, const PARTS: usize>(
+        self,
+        part: impl Fn(&[u8; BYTES], usize) -> Part,
+    ) -> Vec<f32> {
+        let (mut products, mut sums) = (Vec::new(), Vec::new());
+        for row in self.rows {
+            let (blocks, _) = row.as_chunks();
+            let width = PARTS * blocks.len();
+            sums.clear();
+            sums.resize(self.x.len() / width, Sums::default());
+            for (index, block) in blocks.iter().enumerate() {
+                for at in 0..PARTS {
+                    let part = part(block, at);
+                    let x = self.x.iter().skip(PARTS * index + at).step_by(width);
+                    for (sums, x) in sums.iter_mut().zip(x) {
+                        *sums = sums.add(self.wide, &part, x);
                     }
-                    at + 1
-                },
-            );
+                }
+            }
             products.extend(sums.iter().map(|sums| sums.total()));
         }
         products

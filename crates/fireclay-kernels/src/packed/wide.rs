@@ -8,14 +8,21 @@ pub(super) const GROUP: usize = 16;
 
 /// Operations on [`GROUP`] numbers, for a processor.
 pub(super) trait Wide: Copy {
-    /// The bytes as numbers from 0 to 255.
-    fn bytes(self, bytes: [u8; GROUP]) -> [i16; GROUP];
-
     /// The bytes as numbers from -128 to 127.
     fn signed(self, bytes: [u8; GROUP]) -> [i16; GROUP];
 
-    /// The low halves of the bytes, or the high ones, as numbers from 0 to 15.
-    fn nibbles(self, bytes: [u8; GROUP], are_high: bool) -> [i16; GROUP];
+    /// Some bits of each byte, those of `mask` from one on, as numbers from 0.
+    fn bits(self, bytes: [u8; GROUP], first: u32, mask: i16) -> [i16; GROUP];
+
+    /// The bits, the lowest first, as numbers 0 and 1.
+    fn flags(self, bits: u16) -> [i16; GROUP];
+
+    /// Low numbers, and high ones that count 16 times.
+    fn on_top(self, low: [i16; GROUP], high: [i16; GROUP]) -> [i16; GROUP];
+
+    /// The codes, each times the number.
+    #[cfg(feature = "flex")]
+    fn times(self, factor: i16, codes: [i16; GROUP]) -> [i16; GROUP];
 
     /// The codes, counted from another number on.
     fn from(self, first: i16, codes: [i16; GROUP]) -> [i16; GROUP];
@@ -23,13 +30,13 @@ pub(super) trait Wide: Copy {
     /// Whole numbers in single precision.
     fn numbers(self, codes: [i16; GROUP]) -> [f32; GROUP];
 
-    /// Adds to `sums`, times `scale`, the products of two numbers that follow each other. The sum of two products is exact up
-    /// to 2²⁴.
+    /// Adds to `sums`, times `scale`, the products of two numbers that follow each other in the first group and in the
+    /// second. The sum of the four products is exact up to 2²⁴, and rounded once above it.
     #[cfg(feature = "flex")]
-    fn add_pairs(
+    fn add_products(
         self,
-        codes: [i16; GROUP],
-        x: [i16; GROUP],
+        codes: [[i16; GROUP]; 2],
+        x: [[i16; GROUP]; 2],
         scale: f32,
         sums: [f32; GROUP / 2],
     ) -> [f32; GROUP / 2];
@@ -48,18 +55,29 @@ pub(super) struct Plain;
 
 impl Wide for Plain {
     #[inline(always)]
-    fn bytes(self, bytes: [u8; GROUP]) -> [i16; GROUP] {
-        bytes.map(i16::from)
-    }
-
-    #[inline(always)]
     fn signed(self, bytes: [u8; GROUP]) -> [i16; GROUP] {
         bytes.map(|byte| i16::from(byte as i8))
     }
 
     #[inline(always)]
-    fn nibbles(self, bytes: [u8; GROUP], are_high: bool) -> [i16; GROUP] {
-        bytes.map(|byte| i16::from(if are_high { byte >> 4 } else { byte & 15 }))
+    fn bits(self, bytes: [u8; GROUP], first: u32, mask: i16) -> [i16; GROUP] {
+        bytes.map(|byte| i16::from(byte) >> first & mask)
+    }
+
+    #[inline(always)]
+    fn flags(self, bits: u16) -> [i16; GROUP] {
+        std::array::from_fn(|at| (bits >> at & 1) as i16)
+    }
+
+    #[inline(always)]
+    fn on_top(self, low: [i16; GROUP], high: [i16; GROUP]) -> [i16; GROUP] {
+        std::array::from_fn(|at| low[at] + 16 * high[at])
+    }
+
+    #[cfg(feature = "flex")]
+    #[inline(always)]
+    fn times(self, factor: i16, codes: [i16; GROUP]) -> [i16; GROUP] {
+        codes.map(|code| factor * code)
     }
 
     #[inline(always)]
@@ -74,16 +92,17 @@ impl Wide for Plain {
 
     #[cfg(feature = "flex")]
     #[inline(always)]
-    fn add_pairs(
+    fn add_products(
         self,
-        codes: [i16; GROUP],
-        x: [i16; GROUP],
+        codes: [[i16; GROUP]; 2],
+        x: [[i16; GROUP]; 2],
         scale: f32,
         mut sums: [f32; GROUP / 2],
     ) -> [f32; GROUP / 2] {
-        let product = |at: usize| i32::from(codes[at]) * i32::from(x[at]);
+        let product = |half: usize, at: usize| i32::from(codes[half][at]) * i32::from(x[half][at]);
+        let two = |half: usize, at: usize| product(half, at) + product(half, at + 1);
         for (pair, sum) in sums.iter_mut().enumerate() {
-            let products = product(2 * pair) + product(2 * pair + 1);
+            let products = two(0, 2 * pair) + two(1, 2 * pair);
             *sum = self.fused(scale, products as f32, *sum);
         }
         sums
@@ -113,25 +132,39 @@ mod x86 {
     /// AVX2 and FMA.
     impl Wide for V3 {
         #[inline(always)]
-        fn bytes(self, bytes: [u8; GROUP]) -> [i16; GROUP] {
-            cast(self.avx2._mm256_cvtepu8_epi16(cast(bytes)))
-        }
-
-        #[inline(always)]
         fn signed(self, bytes: [u8; GROUP]) -> [i16; GROUP] {
             cast(self.avx2._mm256_cvtepi8_epi16(cast(bytes)))
         }
 
         #[inline(always)]
-        fn nibbles(self, bytes: [u8; GROUP], are_high: bool) -> [i16; GROUP] {
-            let bytes: __m128i = cast(bytes);
-            let bytes = match are_high {
-                true => self.sse2._mm_srli_epi16::<4>(bytes),
-                false => bytes,
-            };
-            let low = self.sse2._mm_set1_epi8(15);
-            let codes = self.sse2._mm_and_si128(bytes, low);
-            self.bytes(cast(codes))
+        fn bits(self, bytes: [u8; GROUP], first: u32, mask: i16) -> [i16; GROUP] {
+            let wide = self.avx2._mm256_cvtepu8_epi16(cast(bytes));
+            let first = self.sse2._mm_cvtsi32_si128(first as i32);
+            let down = self.avx2._mm256_srl_epi16(wide, first);
+            let mask = self.avx._mm256_set1_epi16(mask);
+            cast(self.avx2._mm256_and_si256(down, mask))
+        }
+
+        #[inline(always)]
+        fn flags(self, bits: u16) -> [i16; GROUP] {
+            let each: [i16; GROUP] = std::array::from_fn(|at| (1u16 << at) as i16);
+            let bits = self.avx._mm256_set1_epi16(bits as i16);
+            let kept = self.avx2._mm256_and_si256(bits, cast(each));
+            // All bits where one was kept, which is -1.
+            let kept = self.avx2._mm256_cmpeq_epi16(kept, cast(each));
+            cast(self.avx2._mm256_srli_epi16::<15>(kept))
+        }
+
+        #[inline(always)]
+        fn on_top(self, low: [i16; GROUP], high: [i16; GROUP]) -> [i16; GROUP] {
+            let high = self.avx2._mm256_slli_epi16::<4>(cast(high));
+            cast(self.avx2._mm256_or_si256(cast(low), high))
+        }
+
+        #[inline(always)]
+        fn times(self, factor: i16, codes: [i16; GROUP]) -> [i16; GROUP] {
+            let factor = self.avx._mm256_set1_epi16(factor);
+            cast(self.avx2._mm256_mullo_epi16(cast(codes), factor))
         }
 
         #[inline(always)]
@@ -150,17 +183,21 @@ mod x86 {
         }
 
         #[inline(always)]
-        fn add_pairs(
+        fn add_products(
             self,
-            codes: [i16; GROUP],
-            x: [i16; GROUP],
+            codes: [[i16; GROUP]; 2],
+            x: [[i16; GROUP]; 2],
             scale: f32,
             sums: [f32; GROUP / 2],
         ) -> [f32; GROUP / 2] {
-            let pairs = self.avx2._mm256_madd_epi16(cast(codes), cast(x));
-            let pairs = self.avx._mm256_cvtepi32_ps(pairs);
+            let [first, second] = codes;
+            let [left, right] = x;
+            let first = self.avx2._mm256_madd_epi16(cast(first), cast(left));
+            let second = self.avx2._mm256_madd_epi16(cast(second), cast(right));
+            let products = self.avx2._mm256_add_epi32(first, second);
+            let products = self.avx._mm256_cvtepi32_ps(products);
             let scale = self.avx._mm256_set1_ps(scale);
-            cast(self.fma._mm256_fmadd_ps(scale, pairs, cast(sums)))
+            cast(self.fma._mm256_fmadd_ps(scale, products, cast(sums)))
         }
 
         #[inline(always)]
