@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::language::GPT;
 use crate::resume::{self, newest, results, unseal};
+use crate::shards::rows_in_files;
 use crate::support::{EVERYTHING, Project, Ran, Wgpu, poem, wait_until, wgpu};
 use crate::translation::{TRANSFORMER, pairs};
 
@@ -99,6 +100,10 @@ fn projects() -> Vec<(&'static str, Project)> {
         ("images", digits),
         ("a GPT", gpt),
         ("shards of tokens", shards()),
+        (
+            "rows in files",
+            rows_in_files("[cluster]\nparts = 4\ntimeout = 60\n"),
+        ),
         ("a translation", translation),
         (
             "a table with batch norm",

@@ -177,3 +177,79 @@ fn a_table_behind_an_address_trains_to_the_bits_of_its_files() {
     project.write("run.toml", &TABLE.replace("\"parquet\"", "\"csv\""));
     project.refused("train run.toml -q", 2, &["shard_cache_dir", "parquet only"]);
 }
+
+/// The same table in five Parquet files, of which the last one is to validate and to test.
+fn table_in_files() -> Project {
+    let held_out = "valid_path = \"held/4.parquet\"\ntest_path = \"held/4.parquet\"";
+    let config = TABLE.replace(
+        "path = \"train.sha256\"",
+        &format!("path = \"*.parquet\"\n{held_out}"),
+    );
+    let project = Project::with(&config);
+    fs::create_dir(project.path("held")).unwrap();
+    for number in 0..4 {
+        fs::write(project.path(&format!("{number}.parquet")), rows(number)).unwrap();
+    }
+    fs::write(project.path("held/4.parquet"), rows(4)).unwrap();
+    project
+}
+
+/// The same, with rows that stay in files.
+pub(crate) fn rows_in_files(parts: &str) -> Project {
+    let project = table_in_files();
+    let config = project.read("run.toml");
+    let config = config.replace("[model]", "fit_rows = 60\nshards_mixed = 2\n\n[model]");
+    project.write("run.toml", &format!("{config}{parts}"));
+    project
+}
+
+#[test]
+fn rows_that_stay_in_files_train_to_the_bits_of_rows_in_memory() {
+    let project = table_in_files();
+    let all = "--set data.fit_rows=1000 --set data.shards_mixed=4";
+    project.ok("train run.toml -q");
+    project.ok(&format!("train run.toml -q {all}"));
+    project.ok(&format!(
+        "train run.toml -q {all} --set train.loader_threads=2"
+    ));
+    let weights = |run: u32| project.bytes(&format!("runs/run/{run}/model.safetensors"));
+    assert!(weights(1) == weights(2), "in files, they are others");
+    assert!(weights(1) == weights(3), "threads make a difference");
+    let metrics = |run: u32| {
+        project
+            .read(&format!("runs/run/{run}/metrics.jsonl"))
+            .lines()
+            .count()
+    };
+    assert_eq!(metrics(1), metrics(2));
+}
+
+#[test]
+fn rows_that_stay_in_files_are_checked_resumed_and_explained() {
+    let project = rows_in_files("");
+    let said = project.ok("check run.toml");
+    let said = format!("{}{}", said.out, said.err);
+    assert!(
+        said.contains("of 200 training rows, by data.fit_rows"),
+        "{said}"
+    );
+    project.ok("train run.toml -q");
+    project.ok("train run.toml -q --set train.max_steps=17");
+    project.ok("resume runs/run/2 -q --set train.max_steps=30");
+    let weights = |run: u32| project.bytes(&format!("runs/run/{run}/model.safetensors"));
+    assert!(weights(1) == weights(2), "interrupted, they are others");
+    project.ok("evaluate runs/run/1");
+    project.ok("evaluate runs/run/1 --split train");
+    project.ok("explain runs/run/1 --split train --samples 5");
+    project.ok("predict runs/run/1 0.parquet -o answers.csv");
+    project.refused(
+        "train run.toml -q --set fairness.groups=[\"a\"]",
+        2,
+        &["data.fit_rows", "[fairness]"],
+    );
+    project.refused(
+        "train run.toml -q --set data.valid_path=none.parquet",
+        1,
+        &["none.parquet"],
+    );
+}

@@ -11,7 +11,7 @@
 //! let data = TableData::load(TableFormat::Csv, &config, 42, TargetKind::Class)?;
 //! let order = epoch_order(42, 0, 0..data.train.len() as u32);
 //! for batch in batches(order.len(), 32, true) {
-//!     assert_eq!(data.train.gather(&order.at(batch)).features.rows, 32);
+//!     assert_eq!(data.train.gather(&order.at(batch))?.features.rows, 32);
 //! }
 //! # Ok(())
 //! # }

@@ -24,7 +24,12 @@ impl Note {
 
     /// The same, said of a split.
     pub(crate) fn of_split(self, name: &str) -> Self {
-        let message = format!("{} ({name} split)", self.message);
+        self.of(&format!("{name} split"))
+    }
+
+    /// The same, said of some rows.
+    pub(crate) fn of(self, rows: &str) -> Self {
+        let message = format!("{} ({rows})", self.message);
         Self { message, ..self }
     }
 

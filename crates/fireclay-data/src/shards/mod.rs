@@ -5,6 +5,7 @@ mod cache;
 mod manifest;
 mod opened;
 mod order;
+mod original;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,6 +22,7 @@ pub(crate) use self::cache::{Entry, ShardCache};
 use self::manifest::{Listed, is_manifest};
 pub(crate) use self::opened::Opened;
 pub(crate) use self::order::{MIXED, Room, arrange, check_room};
+pub(crate) use self::original::Original;
 
 /// A shard that was named.
 #[derive(Debug)]

@@ -73,6 +73,26 @@ impl Carried {
         Self::take(table, rows, path, config)
     }
 
+    /// What is carried beside rows that stay in files: where they are and what they weigh.
+    ///
+    /// # Errors
+    /// No weight above 0.
+    pub(super) fn of_files(
+        rows: usize,
+        weights: Option<Vec<f32>>,
+        config: &TableConfig,
+    ) -> Result<Self, DataError> {
+        if let (Some(weights), Some(name)) = (&weights, &config.weight) {
+            check_weights(weights, name, "the train split")?;
+        }
+        Ok(Self {
+            ids: None,
+            weights: weights.map(Arc::from),
+            extra: of_columns(Vec::new(), Vec::new(), rows)?,
+            rows: (0..rows).collect(),
+        })
+    }
+
     /// The weights of the rows at these positions, in this order.
     pub fn weights_at(&self, positions: &[u32]) -> Option<Vec<f32>> {
         let weights = self.weights.as_ref()?;
@@ -89,8 +109,16 @@ fn columns(table: &Table, names: &[String], rows: &[usize]) -> Result<RecordBatc
         fields.push(Field::new(name, array.data_type().clone(), true));
         arrays.push(array);
     }
+    of_columns(fields, arrays, rows.len())
+}
+
+fn of_columns(
+    fields: Vec<Field>,
+    arrays: Vec<ArrayRef>,
+    rows: usize,
+) -> Result<RecordBatch, DataError> {
     // Without a column nothing else would say how many rows there are.
-    let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
     let schema = Arc::new(Schema::new(fields));
     Ok(RecordBatch::try_new_with_options(schema, arrays, &options)?)
 }
@@ -99,14 +127,20 @@ fn weights(table: &Table, name: &str, rows: &[usize], of: &str) -> Result<Arc<[f
     let taken = table.take_column(name, rows)?;
     let weights = read_weights(name, &taken);
     let weights = weights.map_err(|error| table.locate(error, |row| rows[row]))?;
-    if !weights.is_empty() && weights.iter().all(|weight| *weight == 0.0) {
-        let message = format!("every weight of {of} is 0 in column {name:?}");
-        return Err(DataError::Unusable(message));
-    }
+    check_weights(&weights, name, of)?;
     Ok(weights)
 }
 
-fn read_weights(name: &str, batch: &RecordBatch) -> Result<Arc<[f32]>, DataError> {
+fn check_weights(weights: &[f32], name: &str, of: &str) -> Result<(), DataError> {
+    match !weights.is_empty() && weights.iter().all(|weight| *weight == 0.0) {
+        true => Err(DataError::Unusable(format!(
+            "every weight of {of} is 0 in column {name:?}"
+        ))),
+        false => Ok(()),
+    }
+}
+
+pub(super) fn read_weights(name: &str, batch: &RecordBatch) -> Result<Arc<[f32]>, DataError> {
     let cells = numbers(name, column(batch, name)?)?;
     let read = |(row, cell): (usize, Option<f64>)| {
         let problem = match cell {

@@ -32,6 +32,15 @@ with_dialect! {
             /// The most bytes that this folder may hold (parquet). Default: 20 GiB.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub shard_cache_bytes: Option<u64>,
+            /// For a table that does not fit in memory: how many training rows statistics, categories and checks look at,
+            /// spread evenly over all of them. The others stay in files, which are encoded once in the folder of shards,
+            /// and are read while it trains. Needs `valid_path` and `test_path` (parquet). Default: all rows are in memory.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub fit_rows: Option<usize>,
+            /// With `fit_rows`: how many files have their rows mixed at a time; the others wait their turn (parquet).
+            /// Default: 4.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub shards_mixed: Option<usize>,
             /// The column to predict.
             #[serde(default, skip_serializing_if = "String::is_empty")]
             pub target: String,

@@ -8,17 +8,21 @@ use arrow::array::RecordBatch;
 
 use super::carried::Carried;
 use super::config::TableConfig;
+use super::encoded::{EncodedFiles, Known};
 use super::format::TableFormat;
 use super::memory::Table;
 use super::preprocess::{Features, Preprocess, Unseen};
 use super::report::suspects;
 use super::rows::split;
+use super::sample::Sampled;
 use super::schema::check_columns;
 use super::stream::{BATCH_ROWS, ReadOptions};
 use super::{grouped, lopsided};
 use crate::error::DataError;
 use crate::labels::{Labels, TargetKind};
 use crate::note::Note;
+use crate::order::EpochOrder;
+use crate::shards::{Ahead, Upcoming};
 use crate::split::{Splits, named};
 
 /// Everything that training needs from a table. Clones share the rows.
@@ -43,8 +47,10 @@ pub struct TableData {
 /// The encoded rows of one split. Clones are cheap.
 #[derive(Clone, Debug)]
 pub struct Split {
-    /// The features of each row.
+    /// The features of each row; of none where they stay in files (`data.fit_rows`).
     pub features: Arc<Features>,
+    /// The files that they stay in.
+    files: Option<Arc<EncodedFiles>>,
     /// The target of each row.
     pub labels: Arc<Labels>,
     /// What else is known of each row.
@@ -159,8 +165,18 @@ impl TableData {
             let carried = Carried::take(table, rows, &format!("the {name} split"), config)?;
             Split::encode(table, carried, &preprocess)
         };
-        let mut train = encode("train", splits.train)?;
-        train.hide_targets(table, &preprocess)?;
+        let train = match &table.sampled {
+            Some(sampled) => {
+                let (train, known) = Split::in_files(sampled, config, &preprocess)?;
+                notes.extend(notes_of_files(sampled, splits.train.len(), &known, config));
+                train
+            }
+            None => {
+                let mut train = encode("train", splits.train)?;
+                train.hide_targets(table, &preprocess)?;
+                train
+            }
+        };
         let valid = encode("valid", splits.valid)?;
         let test = encode("test", splits.test)?;
         for (name, split, own) in [
@@ -218,9 +234,25 @@ impl Split {
         Ok((split, notes))
     }
 
+    /// The rows of files that are read while it trains, and what is known of them.
+    fn in_files(
+        sampled: &Sampled,
+        config: &TableConfig,
+        preprocess: &Preprocess,
+    ) -> Result<(Self, Known), DataError> {
+        let (files, known) = EncodedFiles::find(config, &sampled.options, preprocess)?;
+        let split = Self {
+            features: Arc::new(Features::default()),
+            files: Some(Arc::new(files)),
+            labels: Arc::new(known.labels.clone()),
+            carried: Carried::of_files(known.labels.len(), known.weights.clone(), config)?,
+        };
+        Ok((split, known))
+    }
+
     /// The number of rows.
     pub fn len(&self) -> usize {
-        self.features.rows
+        self.labels.len()
     }
 
     /// Whether there are no rows.
@@ -236,12 +268,38 @@ impl Split {
     }
 
     /// The rows at these positions, in this order.
-    pub fn gather(&self, positions: &[u32]) -> Batch {
-        Batch {
-            features: self.features.gather(positions),
+    ///
+    /// # Errors
+    /// For rows in files, a file that cannot be read, fetched or encoded again.
+    pub fn gather(&self, positions: &[u32]) -> Result<Batch, DataError> {
+        let features = match &self.files {
+            Some(files) => files.gather(positions)?,
+            None => self.features.gather(positions),
+        };
+        Ok(Batch {
+            features,
             labels: self.labels.gather(positions),
             weights: self.carried.weights_at(positions),
+        })
+    }
+
+    /// Whether the rows stay in files.
+    pub fn is_in_files(&self) -> bool {
+        self.files.is_some()
+    }
+
+    /// The order of an epoch, rearranged where rows are in files, so that only a few of those are needed at a time;
+    /// `key` is seed and epoch.
+    pub fn arrange(&self, order: EpochOrder, key: (u64, u64)) -> EpochOrder {
+        match &self.files {
+            Some(files) => files.arrange(order, key),
+            None => order,
         }
+    }
+
+    /// Has the files ready before these rows are needed; none where all rows are in memory.
+    pub fn ahead(&self, rows: Upcoming) -> Option<Ahead> {
+        self.files.as_ref()?.ahead(rows)
     }
 
     /// What training did not prepare for in the rows, which are those of `table`.
@@ -277,13 +335,40 @@ impl Split {
         }
         Ok(Self {
             features: features.into(),
+            files: None,
             labels: labels.into(),
             carried,
         })
     }
 }
 
-fn encode(batch: &RecordBatch, preprocess: &Preprocess) -> Result<(Features, Labels), DataError> {
+/// What there is to say of rows that are not in memory, of which some stand for all.
+fn notes_of_files(
+    sampled: &Sampled,
+    count: usize,
+    known: &Known,
+    config: &TableConfig,
+) -> Vec<Note> {
+    let (total, dropped) = (sampled.total, known.dropped);
+    let mut notes = Vec::new();
+    if count < known.labels.len() {
+        notes.push(Note::general(format!(
+            "statistics, categories and checks look at {count} of {total} training rows, by data.fit_rows"
+        )));
+    }
+    if dropped > 0 {
+        let message = format!("{dropped} of {total} training rows have no target and are left out");
+        notes.push(Note::about(&config.target_columns().join(", "), message));
+    }
+    let unseen = known.unseen.notes(config).into_iter();
+    notes.extend(unseen.map(|note| note.of("training rows beyond data.fit_rows")));
+    notes
+}
+
+pub(super) fn encode(
+    batch: &RecordBatch,
+    preprocess: &Preprocess,
+) -> Result<(Features, Labels), DataError> {
     let labels = match preprocess.target_kind() {
         TargetKind::Class => Labels::Classes(preprocess.encode_classes(batch)?),
         TargetKind::Number => Labels::Numbers(preprocess.encode_numbers(batch)?),

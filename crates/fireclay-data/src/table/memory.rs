@@ -10,10 +10,11 @@ use arrow::compute::{take, take_record_batch};
 
 use super::config::TableConfig;
 use super::format::TableFormat;
-use super::pieces::{collect, join};
+use super::pieces::{Source, collect, join};
 use super::reading::Readings;
+use super::sample::{Sampled, sample};
 use super::shards::Listed;
-use super::stream::{ReadOptions, stream};
+use super::stream::{ReadOptions, TableStream, stream};
 use crate::column::{column, text};
 use crate::error::{DataError, absolute};
 
@@ -37,6 +38,8 @@ pub struct Table {
     pub(crate) readings: Readings,
     /// What a person should know of how the files were read.
     pub(crate) notes: Vec<String>,
+    /// What is known of the rows to train on that are not in memory, if some may not be.
+    pub(super) sampled: Option<Arc<Sampled>>,
 }
 
 impl Table {
@@ -47,7 +50,37 @@ impl Table {
     /// also [`DataError::NoRows`] if there is none at all.
     pub fn read(path: &str, options: &ReadOptions) -> Result<Self, DataError> {
         let mut stream = stream(path, options)?;
-        let (pieces, sources) = collect(&mut stream)?;
+        let pieces = collect(&mut stream)?;
+        Self::of_pieces(path, &stream, pieces)
+    }
+
+    /// The same with about `most` rows alone, and with those that have a new value of `target`.
+    ///
+    /// # Errors
+    /// As [`Table::read`].
+    fn read_some(
+        path: &str,
+        options: &ReadOptions,
+        (most, target): (usize, Option<&str>),
+    ) -> Result<Self, DataError> {
+        let mut stream = stream(path, options)?;
+        let sample = sample(&mut stream, most, target)?;
+        let sampled = Sampled {
+            places: sample.places,
+            total: sample.total,
+            options: options.clone(),
+        };
+        Ok(Self {
+            sampled: Some(Arc::new(sampled)),
+            ..Self::of_pieces(path, &stream, (sample.pieces, sample.sources))?
+        })
+    }
+
+    fn of_pieces(
+        path: &str,
+        stream: &TableStream,
+        (pieces, sources): (Vec<RecordBatch>, Vec<Source>),
+    ) -> Result<Self, DataError> {
         if pieces.is_empty() {
             let path = absolute(Path::new(path));
             return Err(DataError::NoRows { path });
@@ -79,7 +112,13 @@ impl Table {
     /// As [`Table::read`]; also if a separate file lacks a column.
     pub(crate) fn open(format: TableFormat, config: &TableConfig) -> Result<Self, DataError> {
         let options = ReadOptions::from_config(format, config);
-        let mut table = Self::read(&config.path, &options)?;
+        let mut table = match config.fit_rows {
+            None => Self::read(&config.path, &options)?,
+            Some(most) => {
+                let target = config.targets.is_empty().then_some(&*config.target);
+                Self::read_some(&config.path, &options, (most, target))?
+            }
+        };
         if let Some(path) = &config.valid_path {
             table.valid = Some(table.append(Self::read(path, &options)?)?);
         }
@@ -103,6 +142,16 @@ impl Table {
             test: None,
             readings: Readings::default(),
             notes: Vec::new(),
+            sampled: None,
+        }
+    }
+
+    /// The rows that are in memory, as if there were no others.
+    #[must_use]
+    pub fn in_memory(self) -> Self {
+        Self {
+            sampled: None,
+            ..self
         }
     }
 
@@ -217,9 +266,11 @@ impl Table {
             };
         };
         let row = *row;
+        let sampled = self.sampled.as_ref();
+        let place = sampled.and_then(|sampled| sampled.places.get(row));
         match self.file_rows.iter().position(|rows| rows.contains(&row)) {
             Some(file) => error
-                .map_row(|row| row - self.file_rows[file].start)
+                .map_row(|row| *place.unwrap_or(&(row - self.file_rows[file].start)))
                 .in_file(&self.files[file]),
             None => error,
         }

@@ -98,7 +98,12 @@ impl Table {
     /// What there is to say of the rows that are left out for lack of a target.
     pub(crate) fn note_of_dropped(&self, config: &TableConfig) -> Result<Option<Note>, DataError> {
         let has_target = self.has_target(config)?;
-        let missing = (0..self.rows()).filter(|row| !has_target(*row)).count();
+        // Of rows that stay in files those are counted that were read there.
+        let first = self
+            .sampled
+            .as_ref()
+            .map_or(0, |sampled| sampled.places.len());
+        let missing = (first..self.rows()).filter(|row| !has_target(*row)).count();
         let drops = config.missing_target == MissingTarget::Drop && missing > 0;
         let message = format!("{missing} rows have no target and are left out");
         Ok(drops.then(|| Note::about(&config.target_columns().join(", "), message)))

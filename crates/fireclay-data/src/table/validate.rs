@@ -1,6 +1,6 @@
 //! What can be wrong with the configuration of a table before any file is opened.
 
-use super::config::{ColumnConfig, ColumnKind, TableConfig};
+use super::config::{CategoricalEncoding, ColumnConfig, ColumnKind, TableConfig};
 use super::format::TableFormat;
 use crate::column::numbers::{DECIMALS, THOUSANDS};
 use crate::config::Problems;
@@ -16,6 +16,7 @@ impl TableConfig {
         self.validate_carried(&mut problems);
         self.validate_text_options(format, &mut problems);
         self.validate_columns(format, &mut problems);
+        self.validate_fit_rows(&mut problems);
         let separate = (self.valid_path.is_some(), self.test_path.is_some());
         problems.add_all("split", self.split.validate(separate));
         problems.0
@@ -92,6 +93,27 @@ impl TableConfig {
         problems.check_list("targets", &self.targets);
     }
 
+    /// What rows that stay in files cannot have.
+    fn validate_fit_rows(&self, problems: &mut Problems) {
+        problems.check_count("fit_rows", self.fit_rows);
+        problems.check_count("shards_mixed", self.shards_mixed);
+        if self.fit_rows.is_none() {
+            if self.shards_mixed.is_some() {
+                let message = "has no effect: it is read if fit_rows is given";
+                problems.add("shards_mixed", message);
+            }
+            return;
+        }
+        if self.valid_path.is_none() || self.test_path.is_none() {
+            let message = "needs valid_path and test_path: rows that stay in files are not split";
+            problems.add("fit_rows", message);
+        }
+        if self.categorical == CategoricalEncoding::Target {
+            let message = "cannot be \"target\" with fit_rows: the rows that stay in files would be told their own target";
+            problems.add("categorical", message);
+        }
+    }
+
     fn validate_texts(&self, problems: &mut Problems) {
         problems.check_list("text", &self.text);
         problems.check_count("text_buckets", self.text_buckets);
@@ -148,6 +170,8 @@ impl TableConfig {
         given.push(("extra_null_values", !self.extra_null_values.is_empty()));
         given.push(("shard_cache_dir", self.shard_cache_dir.is_some()));
         given.push(("shard_cache_bytes", self.shard_cache_bytes.is_some()));
+        given.push(("fit_rows", self.fit_rows.is_some()));
+        given.push(("shards_mixed", self.shards_mixed.is_some()));
         format.check_keys(&given, problems);
         dialect.validate(problems);
         problems.check_count("max_categories", Some(self.max_categories));

@@ -54,7 +54,7 @@ fn weights_and_extra_columns_arrive_in_the_order_of_the_split() {
         assert_eq!(carried.ids.as_ref().unwrap().len(), split.len());
     }
     let weights = data.train.carried.weights.as_deref().unwrap();
-    let batch = data.train.gather(&[4, 0, 4]);
+    let batch = data.train.gather(&[4, 0, 4]).unwrap();
     assert_eq!(batch.weights.unwrap(), [4, 0, 4].map(|at| weights[at]));
     // A weight is no feature; whether an extra column is one, only `ignore` decides.
     assert_eq!(data.preprocess.columns(), ["x", "sex"]);
@@ -76,7 +76,7 @@ fn without_these_keys_nothing_is_carried_and_nothing_changes() {
     let [plain, carrying] = [plain, carrying()].map(|config| load(&table, &config).unwrap());
     assert_eq!(plain.preprocess, carrying.preprocess);
     assert_eq!(plain.train.features, carrying.train.features);
-    assert_eq!(plain.train.gather(&[0, 1]).weights, None);
+    assert_eq!(plain.train.gather(&[0, 1]).unwrap().weights, None);
     let extra = &plain.train.carried.extra;
     assert_eq!(extra.num_columns(), 0);
     assert_eq!(extra.num_rows(), plain.train.len());

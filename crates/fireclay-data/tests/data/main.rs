@@ -7,6 +7,7 @@ mod check;
 mod columns;
 mod dialects;
 mod downloading;
+mod encoded;
 mod guessing;
 mod hostile_images;
 mod hostile_tables;

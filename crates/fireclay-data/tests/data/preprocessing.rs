@@ -344,7 +344,7 @@ fn loading_again_gives_the_same_data_and_gathers_by_position() {
         assert_eq!(a.carried.ids.as_ref().unwrap().len(), a.len());
     }
     assert_eq!(first.named().map(|(_, split)| split.len()), [28, 6, 6]);
-    let batch = first.train.gather(&[3, 0, 3]);
+    let batch = first.train.gather(&[3, 0, 3]).unwrap();
     let expect = [3, 0, 3].map(|position: usize| first.train.features.numeric[position]);
     assert_eq!(batch.features.numeric, expect);
     let classes = [3, 0, 3].map(|position: usize| (first.train.carried.rows[position] % 3) as u32);

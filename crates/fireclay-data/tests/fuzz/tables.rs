@@ -29,7 +29,7 @@ fn load(format: TableFormat, path: &Path) {
     if let Ok(data) = TableData::load(format, &config, 1, TargetKind::Class) {
         let rows = data.train.len().min(4) as u32;
         let rows: Vec<u32> = (0..rows).collect();
-        data.train.gather(&rows);
+        data.train.gather(&rows).expect("rows in memory");
     }
     let _ = guess(&path);
 }

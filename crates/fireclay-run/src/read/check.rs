@@ -94,6 +94,10 @@ fn groups(config: &RunConfig) -> Vec<(&'static str, String)> {
         let message = "is for classes: rows with a number as target are compared only";
         problems.push(("fairness.mitigation", message.to_owned()));
     }
+    if data.table().is_some_and(|table| table.fit_rows.is_some()) {
+        let message = "leaves training rows in files, without the columns that [fairness] compares";
+        problems.push(("data.fit_rows", message.to_owned()));
+    }
     let accumulates = config.train.gradient_accumulation_steps > 1;
     if fairness.mitigation == Mitigation::Constraint && accumulates {
         let message = "must be 1 with fairness.mitigation = \"constraint\", whose covariance is that of a whole batch";

@@ -2,7 +2,7 @@
 
 use burn::data::dataset::DatasetError;
 use burn::tensor::{Device, Tensor, TensorData};
-use fireclay_data::{Carried, Features, Split};
+use fireclay_data::{Ahead, Carried, EpochOrder, Features, Split, Upcoming};
 
 use crate::fairness::Indicators;
 use crate::task::{Batch, Labelled, Memberships, TableInput};
@@ -43,9 +43,18 @@ impl Samples for TableSamples {
         self.split.len()
     }
 
+    fn arrange(&self, order: EpochOrder, _batch_size: usize, key: (u64, u64)) -> EpochOrder {
+        self.split.arrange(order, key)
+    }
+
+    fn ahead(&self, samples: Upcoming) -> Option<Ahead> {
+        self.split.ahead(samples)
+    }
+
     fn assemble(&self, _epoch: u64, indices: &[u32]) -> Result<Self::Host, DatasetError> {
         let groups = self.groups.as_ref().map(|groups| groups.at(indices));
-        Ok((self.split.gather(indices), groups))
+        let batch = self.split.gather(indices).map_err(DatasetError::new)?;
+        Ok((batch, groups))
     }
 
     fn upload(&self, (batch, groups): Self::Host, device: &Device) -> Self::Batch {

@@ -15,7 +15,7 @@ mod unseen;
 use std::ops::Range;
 use std::path::Path;
 
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, RecordBatch};
 use serde::{Deserialize, Serialize};
 
 use self::encoder::Encoder;
@@ -150,10 +150,23 @@ impl Preprocess {
     /// The column of the target, read as in training.
     fn read_target(&self, batch: &RecordBatch) -> Result<RecordBatch, DataError> {
         let name = self.target.name();
-        let read = self.target_reading.read(column(batch, name)?);
+        let read = self.read_target_column(name, batch)?;
         Ok(RecordBatch::try_from_iter_with_nullable([(
             name, read, true,
         )])?)
+    }
+
+    /// A column of what is to be predicted, read as in training.
+    pub(crate) fn read_target_column(
+        &self,
+        name: &str,
+        batch: &RecordBatch,
+    ) -> Result<ArrayRef, DataError> {
+        let cells = column(batch, name)?;
+        Ok(match name == self.target.name() {
+            true => self.target_reading.read(cells),
+            false => cells.clone(),
+        })
     }
 
     /// Reads the target of another table as in training, with notes on cells that do not fit.

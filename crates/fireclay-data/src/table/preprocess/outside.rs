@@ -1,6 +1,7 @@
 //! Numbers far from those of the training rows, for which a model has to guess.
 
 use arrow::array::Float64Array;
+use serde::{Deserialize, Serialize};
 
 use crate::column::shortest;
 
@@ -12,7 +13,7 @@ const MARGIN: f64 = 1.0;
 const FACTOR: f64 = 10.0;
 
 /// Such numbers of a column, counted over any number of batches.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Outside {
     count: usize,
     /// The first of them, and the training range.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use arrow::array::{RecordBatch, StringArray};
+use serde::{Deserialize, Serialize};
 
 use super::encode::Encoded;
 use super::encoder::{Encoder, Scale};
@@ -17,13 +18,13 @@ use crate::table::schema::missing;
 
 /// Cells that get an answer without the model knowing what they mean, counted over any number of
 /// batches.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Unseen {
     rows: usize,
     columns: BTreeMap<String, Column>,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Column {
     /// Cells of categories that the model does not know.
     unknown: usize,
@@ -65,6 +66,14 @@ impl Unseen {
             })?;
         }
         Ok(())
+    }
+
+    /// Adds what later rows have.
+    pub(crate) fn append(&mut self, more: Self) {
+        self.rows += more.rows;
+        for (name, column) in more.columns {
+            self.column(&name).append(column);
+        }
     }
 
     pub(super) fn add_rows(&mut self, rows: usize) {
@@ -180,6 +189,18 @@ impl Unseen {
 }
 
 impl Column {
+    fn append(&mut self, more: Self) {
+        self.unknown += more.unknown;
+        self.known = self.known.max(more.known);
+        self.missing += more.missing;
+        self.odd += more.odd;
+        self.example = self.example.take().or(more.example);
+        self.outside.add(more.outside);
+        for example in more.examples {
+            self.add_example(&example);
+        }
+    }
+
     fn add_odd(&mut self, rows: &[usize], cells: &StringArray) {
         self.odd += rows.len();
         if let (None, Some(row)) = (&self.example, rows.first()) {
@@ -201,6 +222,10 @@ impl Column {
             return;
         };
         self.unknown += 1;
+        self.add_example(cell);
+    }
+
+    fn add_example(&mut self, cell: &str) {
         // One more than is shown says that there are more.
         if self.examples.len() <= SHOWN && !self.examples.iter().any(|known| known == cell) {
             self.examples.push(cell.to_owned());

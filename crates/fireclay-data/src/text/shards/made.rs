@@ -1,7 +1,6 @@
 //! Files of tokens that are made of Parquet files of texts when they are needed.
 
 use std::fmt;
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,8 +10,8 @@ use super::rows;
 use super::shard::Listing;
 use crate::error::DataError;
 use crate::files::OpenFile;
-use crate::hash::{hex, sha256_file};
-use crate::shards::{Entry, Local, Named, ShardCache};
+use crate::hash::hex;
+use crate::shards::{Entry, Named, Original, ShardCache};
 use crate::stop::Stop;
 use crate::text::cache::write;
 use crate::text::tokens::TokenFile;
@@ -32,10 +31,8 @@ pub(in crate::text) struct Texts<'a> {
 
 /// The tokens of a Parquet file of texts.
 pub(in crate::text) struct Made {
-    source: Named,
+    original: Original,
     cache: Arc<ShardCache>,
-    /// That of the Parquet file.
-    sha256: String,
     /// The hash of all that its tokens depend on.
     name: String,
     column: String,
@@ -50,20 +47,14 @@ impl Made {
         cache: Arc<ShardCache>,
         texts: &Texts<'_>,
     ) -> Result<Self, DataError> {
-        let sha256 = match &source {
-            Named::There(fetched) => fetched.sha256.clone(),
-            Named::Here(local) => match &local.listed {
-                Some((sha256, _)) => sha256.clone(),
-                None => sha256_file(&local.path)?,
-            },
-        };
+        let original = Original::new(source)?;
         let (column, made_by) = (texts.column, &texts.made_by);
         let mut hasher = Sha256::new();
+        let sha256 = original.sha256();
         hasher.update(format!("{VERSION} {sha256} {column:?} {made_by}"));
         Ok(Self {
-            source,
+            original,
             cache,
-            sha256,
             name: hex(&hasher.finalize()),
             column: column.to_owned(),
             tokenizer: texts.tokenizer.clone(),
@@ -95,34 +86,6 @@ impl Made {
             Listing::of(&tokens)
         })
     }
-
-    /// Writes the tokens of the texts at `from` to `path`, where they and `beside` bytes have at most `most`, unless `stop`
-    /// is told.
-    fn write(
-        &self,
-        from: &Path,
-        path: &Path,
-        (beside, most): (u64, u64),
-        stop: &Stop,
-    ) -> Result<(), DataError> {
-        let pieces = rows::texts(from, &self.column)?;
-        let pieces = pieces.map(|piece| stop.check().and(piece));
-        let written = write(pieces, &self.tokenizer, path, most - beside)?;
-        match written {
-            Some(_) => Ok(()),
-            None => Err(DataError::damaged(from, self.cache.too_large(most))),
-        }
-    }
-
-    /// Refuses a file that is not the one whose name the tokens would have.
-    fn verify(&self, local: &Local) -> Result<(), DataError> {
-        local.verify()?;
-        if local.listed.is_none() && sha256_file(&local.path)? != self.sha256 {
-            let message = "it was changed while it was in use; start again with what is there now";
-            return Err(DataError::damaged(&local.path, message));
-        }
-        Ok(())
-    }
 }
 
 impl Entry for Made {
@@ -135,26 +98,22 @@ impl Entry for Made {
     }
 
     fn make(&self, path: &Path, most: u64, stop: &Stop) -> Result<(), DataError> {
-        let fetched = match &self.source {
-            Named::There(fetched) => fetched,
-            Named::Here(local) => {
-                self.verify(local)?;
-                return self.write(&local.path, path, (0, most), stop);
+        self.original.make((path, most), stop, |from, room| {
+            let pieces = rows::texts(from, &self.column)?;
+            let pieces = pieces.map(|piece| stop.check().and(piece));
+            match write(pieces, &self.tokenizer, path, room)? {
+                Some(_) => Ok(()),
+                None => Err(DataError::damaged(from, self.cache.too_large(most))),
             }
-        };
-        let raw = path.with_added_extension("raw");
-        let fail = |source| DataError::write(&raw, source);
-        fetched.fetch(&raw, most, stop)?;
-        let bytes = raw.metadata().map_err(fail)?.len();
-        let written = self.write(&raw, path, (bytes.min(most), most), stop);
-        fs::remove_file(&raw).map_err(fail)?;
-        written.map_err(|error| fetched.named(error))
+        })
     }
 }
 
 impl fmt::Debug for Made {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = formatter.debug_struct("Made");
-        debug.field("source", &self.source).finish_non_exhaustive()
+        debug
+            .field("original", &self.original)
+            .finish_non_exhaustive()
     }
 }

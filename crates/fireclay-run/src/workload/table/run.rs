@@ -9,7 +9,7 @@ use fireclay_models::Tabular;
 
 use super::super::dataset::Columns;
 use super::super::prelude::*;
-use super::{ROWS, Table};
+use super::{ROWS, Table, encoded};
 use crate::answer::Meaning;
 use crate::predict::{InputTable, Rows, predict_rows};
 use crate::predictor::{Differentiable, Predictor};
@@ -192,13 +192,19 @@ impl Run for TableRun {
                 ..taken
             });
         }
-        let data = own::<Table>(&self.base)?;
+        let mut data = own::<Table>(&self.base)?;
+        let mut cells = Cells::load(source.format, &source.config)?;
+        if data.train.is_in_files() {
+            // Rows that have cells: those in memory.
+            cells = cells.in_memory();
+            data = encoded(self.base.config(), &cells, self.preprocess.target_kind())?;
+        }
         let chosen = choose((&self.base, &data), on, most)?;
         let split = [&data.train, &data.valid, &data.test][chosen.split];
-        let batch = split.gather(&chosen.positions);
+        let batch = split.gather(&chosen.positions)?;
         let at = |position: &u32| split.carried.rows[*position as usize];
         let rows: Vec<usize> = chosen.positions.iter().map(at).collect();
-        let cells = Cells::load(source.format, &source.config)?.take(&rows)?;
+        let cells = cells.take(&rows)?;
         let input = upload_rows(batch.features, self.predictor.device());
         Ok(Taken {
             from: chosen.from,

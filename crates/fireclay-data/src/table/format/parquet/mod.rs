@@ -22,7 +22,12 @@ use crate::table::stream::BATCH_ROWS;
 
 pub(super) const FORMAT: Format = Format {
     extensions: &["parquet", "pq"],
-    keys: &["shard_cache_dir", "shard_cache_bytes"],
+    keys: &[
+        "shard_cache_dir",
+        "shard_cache_bytes",
+        "fit_rows",
+        "shards_mixed",
+    ],
     takes_manifests: true,
     is_start: |head| head.starts_with(b"PAR1"),
     advice_on_one_row: None,
