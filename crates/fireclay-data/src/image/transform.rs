@@ -170,12 +170,12 @@ fn run<P: PixelTrait>(
         .resize_alg(algorithm(interpolation))
         .use_alpha(false);
     let resize = |resizer: &mut Resizer| match interpolation {
-        Interpolation::Nearest | Interpolation::Bilinear => {
+        Interpolation::Nearest => {
             resizer.resize_typed(source, target, &options.crop(left, top, wide, high))
         }
-        // These overshoot and are cut off after each pass, so that the order of the passes shows.
+        // Each pass rounds, and bicubic ones overshoot and are cut off, so that the order of the passes shows.
         // The library would begin with the columns; Pillow begins with the rows.
-        Interpolation::Bicubic | Interpolation::Lanczos => {
+        Interpolation::Bilinear | Interpolation::Bicubic | Interpolation::Lanczos => {
             let mut rows = TypedImage::<P>::new(target.width(), source.height());
             resizer.resize_typed(source, &mut rows, &options.crop(left, 0.0, wide, height))?;
             let all = f64::from(target.width());
