@@ -150,7 +150,7 @@ impl ShardCache {
         )
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.join(format!("{name}{ENDING}"))
     }
 

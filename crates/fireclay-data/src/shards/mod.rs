@@ -181,6 +181,12 @@ impl Fetched {
         }
     }
 
+    /// Where it is, if it was fetched before and is whole.
+    fn kept(&self) -> Option<PathBuf> {
+        let path = self.cache.path(&self.sha256);
+        self.is_whole(&path).then_some(path)
+    }
+
     /// Fetches it ahead of time.
     pub(crate) fn prepare(&self, stop: &Stop) {
         self.cache.prepare(self, stop);

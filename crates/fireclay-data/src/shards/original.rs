@@ -60,6 +60,9 @@ impl Original {
                 return write(&local.path, most);
             }
         };
+        if let Some(kept) = fetched.kept() {
+            return write(&kept, most).map_err(|error| fetched.named(error));
+        }
         let raw = path.with_added_extension("raw");
         let fail = |source| DataError::write(&raw, source);
         fetched.fetch(&raw, most, stop)?;

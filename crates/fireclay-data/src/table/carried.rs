@@ -78,7 +78,7 @@ impl Carried {
     /// # Errors
     /// No weight above 0.
     pub(super) fn of_files(
-        rows: usize,
+        rows: Vec<usize>,
         weights: Option<Vec<f32>>,
         config: &TableConfig,
     ) -> Result<Self, DataError> {
@@ -88,9 +88,14 @@ impl Carried {
         Ok(Self {
             ids: None,
             weights: weights.map(Arc::from),
-            extra: of_columns(Vec::new(), Vec::new(), rows)?,
-            rows: (0..rows).collect(),
+            extra: of_columns(Vec::new(), Vec::new(), rows.len())?,
+            rows: rows.into(),
         })
+    }
+
+    /// Counts the rows from a later one on: there are others before those that were counted.
+    pub(super) fn count_from(&mut self, before: usize) {
+        self.rows = self.rows.iter().map(|row| row + before).collect();
     }
 
     /// The weights of the rows at these positions, in this order.

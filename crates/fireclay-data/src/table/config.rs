@@ -33,8 +33,8 @@ with_dialect! {
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub shard_cache_bytes: Option<u64>,
             /// For a table that does not fit in memory: how many training rows statistics, categories and checks look at,
-            /// spread evenly over all of them. The others stay in files, which are encoded once in the folder of shards,
-            /// and are read while it trains. Needs `valid_path` and `test_path` (parquet). Default: all rows are in memory.
+            /// drawn evenly from all of them. All training rows stay in files, which are encoded in the folder of shards
+            /// and read while it trains. Needs `valid_path` and `test_path` (parquet). Default: all rows are in memory.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub fit_rows: Option<usize>,
             /// With `fit_rows`: how many files have their rows mixed at a time; the others wait their turn (parquet).

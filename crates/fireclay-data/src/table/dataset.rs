@@ -8,13 +8,12 @@ use arrow::array::RecordBatch;
 
 use super::carried::Carried;
 use super::config::TableConfig;
-use super::encoded::{EncodedFiles, Known};
+use super::encoded::{EncodedFiles, Found};
 use super::format::TableFormat;
 use super::memory::Table;
 use super::preprocess::{Features, Preprocess, Unseen};
 use super::report::suspects;
 use super::rows::split;
-use super::sample::Sampled;
 use super::schema::check_columns;
 use super::stream::{BATCH_ROWS, ReadOptions};
 use super::{grouped, lopsided};
@@ -79,7 +78,8 @@ impl TableData {
         seed: u64,
         target: TargetKind,
     ) -> Result<Self, DataError> {
-        Self::from_table(&Table::load(format, config)?, config, seed, target)
+        let table = Table::load_for(format, config, target)?;
+        Self::from_table(&table, config, seed, target)
     }
 
     /// The same, from a table that is already in memory.
@@ -167,9 +167,10 @@ impl TableData {
         };
         let train = match &table.sampled {
             Some(sampled) => {
-                let (train, known) = Split::in_files(sampled, config, &preprocess)?;
-                notes.extend(notes_of_files(sampled, splits.train.len(), &known, config));
-                train
+                let count = splits.train.len();
+                let found = EncodedFiles::find(config, sampled, &preprocess)?;
+                notes.extend(found.notes(count, config));
+                Split::in_files(found, config)?
             }
             None => {
                 let mut train = encode("train", splits.train)?;
@@ -177,8 +178,8 @@ impl TableData {
                 train
             }
         };
-        let valid = encode("valid", splits.valid)?;
-        let test = encode("test", splits.test)?;
+        let mut valid = encode("valid", splits.valid)?;
+        let mut test = encode("test", splits.test)?;
         for (name, split, own) in [
             ("valid", &valid, &table.valid),
             ("test", &test, &table.test),
@@ -188,6 +189,12 @@ impl TableData {
                 let unseen = split.unseen(table, &preprocess)?.notes(config).into_iter();
                 notes.extend(unseen.map(|note| note.of_split(name)));
             }
+        }
+        if let Some(sampled) = &table.sampled {
+            // Rows are counted through all files.
+            let before = sampled.total - sampled.places.len();
+            valid.carried.count_from(before);
+            test.carried.count_from(before);
         }
         let (files, hashes) = table.sources();
         Ok(Self {
@@ -234,20 +241,14 @@ impl Split {
         Ok((split, notes))
     }
 
-    /// The rows of files that are read while it trains, and what is known of them.
-    fn in_files(
-        sampled: &Sampled,
-        config: &TableConfig,
-        preprocess: &Preprocess,
-    ) -> Result<(Self, Known), DataError> {
-        let (files, known) = EncodedFiles::find(config, &sampled.options, preprocess)?;
-        let split = Self {
+    /// The rows of files that are read while it trains.
+    fn in_files(found: Found, config: &TableConfig) -> Result<Self, DataError> {
+        Ok(Self {
             features: Arc::new(Features::default()),
-            files: Some(Arc::new(files)),
-            labels: Arc::new(known.labels.clone()),
-            carried: Carried::of_files(known.labels.len(), known.weights.clone(), config)?,
-        };
-        Ok((split, known))
+            files: Some(Arc::new(found.files)),
+            labels: Arc::new(found.labels),
+            carried: Carried::of_files(found.rows, found.weights, config)?,
+        })
     }
 
     /// The number of rows.
@@ -342,37 +343,16 @@ impl Split {
     }
 }
 
-/// What there is to say of rows that are not in memory, of which some stand for all.
-fn notes_of_files(
-    sampled: &Sampled,
-    count: usize,
-    known: &Known,
-    config: &TableConfig,
-) -> Vec<Note> {
-    let (total, dropped) = (sampled.total, known.dropped);
-    let mut notes = Vec::new();
-    if count < known.labels.len() {
-        notes.push(Note::general(format!(
-            "statistics, categories and checks look at {count} of {total} training rows, by data.fit_rows"
-        )));
-    }
-    if dropped > 0 {
-        let message = format!("{dropped} of {total} training rows have no target and are left out");
-        notes.push(Note::about(&config.target_columns().join(", "), message));
-    }
-    let unseen = known.unseen.notes(config).into_iter();
-    notes.extend(unseen.map(|note| note.of("training rows beyond data.fit_rows")));
-    notes
+fn encode(batch: &RecordBatch, preprocess: &Preprocess) -> Result<(Features, Labels), DataError> {
+    let labels = labels(batch, preprocess)?;
+    Ok((preprocess.encode(batch)?, labels))
 }
 
-pub(super) fn encode(
-    batch: &RecordBatch,
-    preprocess: &Preprocess,
-) -> Result<(Features, Labels), DataError> {
-    let labels = match preprocess.target_kind() {
+/// The targets of rows.
+pub(super) fn labels(batch: &RecordBatch, preprocess: &Preprocess) -> Result<Labels, DataError> {
+    Ok(match preprocess.target_kind() {
         TargetKind::Class => Labels::Classes(preprocess.encode_classes(batch)?),
         TargetKind::Number => Labels::Numbers(preprocess.encode_numbers(batch)?),
         TargetKind::Set => Labels::Sets(preprocess.encode_sets(batch)?),
-    };
-    Ok((preprocess.encode(batch)?, labels))
+    })
 }

@@ -1,6 +1,6 @@
 //! A table in memory.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,11 +12,12 @@ use super::config::TableConfig;
 use super::format::TableFormat;
 use super::pieces::{Source, collect, join};
 use super::reading::Readings;
-use super::sample::{Sampled, sample};
+use super::sample::{Sampled, Values, sample};
 use super::shards::Listed;
 use super::stream::{ReadOptions, TableStream, stream};
 use crate::column::{column, text};
 use crate::error::{DataError, absolute};
+use crate::labels::TargetKind;
 
 /// All rows of a table and where they came from. Clones share the rows.
 #[derive(Clone, Debug)]
@@ -54,17 +55,17 @@ impl Table {
         Self::of_pieces(path, &stream, pieces)
     }
 
-    /// The same with about `most` rows alone, and with those that have a new value of `target`.
+    /// The same with about `most` rows alone, and with the first of each class.
     ///
     /// # Errors
     /// As [`Table::read`].
     fn read_some(
         path: &str,
         options: &ReadOptions,
-        (most, target): (usize, Option<&str>),
+        (most, values): (usize, Option<Values>),
     ) -> Result<Self, DataError> {
         let mut stream = stream(path, options)?;
-        let sample = sample(&mut stream, most, target)?;
+        let sample = sample(&mut stream, most, values)?;
         let sampled = Sampled {
             places: sample.places,
             total: sample.total,
@@ -101,7 +102,19 @@ impl Table {
     /// # Errors
     /// As [`Table::read`] and [`Table::interpret`]; also if a separate file lacks a column.
     pub fn load(format: TableFormat, config: &TableConfig) -> Result<Self, DataError> {
-        let mut table = Self::open(format, config)?;
+        Self::load_for(format, config, TargetKind::Number)
+    }
+
+    /// The same for a target of this kind: of a table with `data.fit_rows` a row of each class is in memory.
+    ///
+    /// # Errors
+    /// As [`Table::load`].
+    pub fn load_for(
+        format: TableFormat,
+        config: &TableConfig,
+        target: TargetKind,
+    ) -> Result<Self, DataError> {
+        let mut table = Self::open(format, config, target)?;
         table.interpret(config)?;
         Ok(table)
     }
@@ -110,20 +123,29 @@ impl Table {
     ///
     /// # Errors
     /// As [`Table::read`]; also if a separate file lacks a column.
-    pub(crate) fn open(format: TableFormat, config: &TableConfig) -> Result<Self, DataError> {
+    pub(crate) fn open(
+        format: TableFormat,
+        config: &TableConfig,
+        target: TargetKind,
+    ) -> Result<Self, DataError> {
         let options = ReadOptions::from_config(format, config);
         let mut table = match config.fit_rows {
             None => Self::read(&config.path, &options)?,
             Some(most) => {
-                let target = config.targets.is_empty().then_some(&*config.target);
-                Self::read_some(&config.path, &options, (most, target))?
+                let values = Values::of(config, target);
+                Self::read_some(&config.path, &options, (most, values))?
             }
         };
+        let trained = table.files.clone();
         if let Some(path) = &config.valid_path {
             table.valid = Some(table.append(Self::read(path, &options)?)?);
         }
         if let Some(path) = &config.test_path {
             table.test = Some(table.append(Self::read(path, &options)?)?);
+        }
+        if table.sampled.is_some() {
+            // Duplicates are looked for among rows in memory alone.
+            refuse_both(&trained, &table.files[trained.len()..])?;
         }
         Ok(table)
     }
@@ -317,6 +339,21 @@ impl Table {
         let rows = rows.map(|rows| rows.start + start..rows.end + start);
         self.file_rows.extend(rows);
         Ok(start..self.rows())
+    }
+}
+
+/// Refuses a file to train on that is also one to judge by.
+fn refuse_both(trained: &[PathBuf], held_out: &[PathBuf]) -> Result<(), DataError> {
+    let trained: HashSet<PathBuf> = trained.iter().map(|path| absolute(path)).collect();
+    match held_out
+        .iter()
+        .find(|path| trained.contains(&absolute(path)))
+    {
+        None => Ok(()),
+        Some(path) => Err(DataError::Unusable(format!(
+            "{} is in data.path and in valid_path or test_path: leave it out of one of them",
+            path.display()
+        ))),
     }
 }
 

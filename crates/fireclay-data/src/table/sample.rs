@@ -3,16 +3,18 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use arrow::array::{Array, BooleanArray, RecordBatch};
-use arrow::compute::filter_record_batch;
+use arrow::array::{BooleanArray, RecordBatch};
+use arrow::compute::{concat_batches, filter_record_batch};
 
+use super::config::TableConfig;
 use super::pieces::Source;
-use super::stream::{ReadOptions, TableStream};
-use crate::column::{column, text};
+use super::stream::{BATCH_ROWS, ReadOptions, TableStream};
+use crate::column::{column, labels_in, text};
 use crate::error::DataError;
+use crate::labels::TargetKind;
 
-/// The first row of each value of the target is kept, as long as there are no more values than these: a class that no
-/// kept row has could not be learned.
+/// The first row of each class is kept, as long as there are no more classes than these: one that no kept row has could
+/// not be learned.
 const MOST_VALUES: usize = 1000;
 
 /// What is known of a table beside the rows of it that are in memory.
@@ -34,18 +36,17 @@ pub(super) struct Sample {
     pub total: usize,
 }
 
-/// About `most` rows, at least half as many, spread evenly over those of a stream, or all rows if there are no more; and
-/// the first row of each value of `target`.
+/// About `most` rows of a stream, drawn evenly from all of them, or all if there are no more; and the first row of each of
+/// some values.
 ///
 /// # Errors
 /// What is wrong with a file.
 pub(super) fn sample(
     stream: &mut TableStream,
     most: usize,
-    target: Option<&str>,
+    mut values: Option<Values>,
 ) -> Result<Sample, DataError> {
     let mut kept = Kept::new(most);
-    let mut values = target.map(|name| (name, HashSet::new()));
     let (mut file, mut place) = (PathBuf::new(), 0);
     while let Some(piece) = stream.next() {
         let piece = piece?;
@@ -53,17 +54,14 @@ pub(super) fn sample(
         if path != file {
             (file, place) = (path, 0);
         }
-        let firsts = match &mut values {
-            Some((name, seen)) => first_rows(&piece, name, seen)?,
-            None => Vec::new(),
-        };
-        let rows = piece.num_rows();
-        kept.add(&piece, (&file, place), &firsts)?;
-        place += rows;
-        if values
-            .as_ref()
-            .is_some_and(|(_, seen)| seen.len() > MOST_VALUES)
-        {
+        let firsts = values.as_mut().map(|values| values.first_rows(&piece));
+        kept.add(
+            &piece,
+            (&file, place),
+            &firsts.transpose()?.unwrap_or_default(),
+        )?;
+        place += piece.num_rows();
+        if values.as_ref().is_some_and(Values::are_too_many) {
             values = None;
             kept.forget_firsts()?;
         }
@@ -71,31 +69,64 @@ pub(super) fn sample(
     Ok(kept.finish())
 }
 
-/// The rows of a piece that have a value which none before has.
-fn first_rows(
-    piece: &RecordBatch,
-    name: &str,
-    seen: &mut HashSet<String>,
-) -> Result<Vec<usize>, DataError> {
-    // Whoever reads the target says that it is missing.
-    let Ok(cells) = column(piece, name) else {
-        return Ok(Vec::new());
-    };
-    let cells = text(name, cells)?;
-    let mut firsts = Vec::new();
-    for row in (0..cells.len()).filter(|row| cells.is_valid(*row)) {
-        if seen.len() <= MOST_VALUES && !seen.contains(cells.value(row)) {
-            seen.insert(cells.value(row).to_owned());
-            firsts.push(row);
-        }
-    }
-    Ok(firsts)
+/// The classes that were seen in the column of a target.
+pub(super) struct Values {
+    column: String,
+    /// What stands between those of a cell.
+    separator: Option<String>,
+    seen: HashSet<String>,
 }
 
-/// Rows that were kept so far: those whose number in the table is a multiple of a power of two, and first ones.
+impl Values {
+    /// None where no row has to be kept for its class.
+    pub(super) fn of(config: &TableConfig, target: TargetKind) -> Option<Self> {
+        let has_classes = target != TargetKind::Number && config.targets.is_empty();
+        has_classes.then(|| Self {
+            column: config.target.clone(),
+            separator: config.label_separator.clone(),
+            seen: HashSet::new(),
+        })
+    }
+
+    fn are_too_many(&self) -> bool {
+        self.seen.len() > MOST_VALUES
+    }
+
+    /// The rows of a piece that have a class which none before has.
+    fn first_rows(&mut self, piece: &RecordBatch) -> Result<Vec<usize>, DataError> {
+        // Whoever reads the target says that it is missing.
+        let Ok(cells) = column(piece, &self.column) else {
+            return Ok(Vec::new());
+        };
+        let cells = text(&self.column, cells)?;
+        let mut firsts = Vec::new();
+        for (row, cell) in cells.iter().enumerate() {
+            if cell.is_some_and(|cell| self.is_first(cell)) {
+                firsts.push(row);
+            }
+        }
+        Ok(firsts)
+    }
+
+    fn is_first(&mut self, cell: &str) -> bool {
+        if self.are_too_many() {
+            return false;
+        }
+        let Some(separator) = &self.separator else {
+            return !self.seen.contains(cell) && self.seen.insert(cell.to_owned());
+        };
+        let before = self.seen.len();
+        self.seen
+            .extend(labels_in(cell, separator).map(str::to_owned));
+        self.seen.len() > before
+    }
+}
+
+/// Rows that were kept so far: those that are drawn, and first ones.
 struct Kept {
     most: usize,
-    every: usize,
+    /// A row is drawn if its [`chance`] is no less.
+    least: u32,
     files: Vec<PathBuf>,
     pieces: Vec<Piece>,
     /// Rows that were seen.
@@ -104,6 +135,7 @@ struct Kept {
     count: usize,
 }
 
+/// Rows that follow each other in a file.
 struct Piece {
     file: usize,
     batch: RecordBatch,
@@ -112,17 +144,27 @@ struct Piece {
 
 #[derive(Clone, Copy)]
 struct Row {
-    /// Where it is in the table, and in its file.
-    number: usize,
     place: usize,
+    chance: u32,
     is_first: bool,
+}
+
+/// How long a row stays when ever fewer are drawn: half of all rows have 1 or more, a quarter 2 or more, and so on. It depends
+/// on the number of the row alone, and not on what comes back again and again in a table, such as the hour.
+fn chance(number: usize) -> u32 {
+    // SplitMix64 (Steele et al. 2014, figure 16).
+    let mut mixed = (number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    // That of the first row is the longest, so that one is left.
+    (mixed ^ (mixed >> 31)).trailing_zeros()
 }
 
 impl Kept {
     fn new(most: usize) -> Self {
         Self {
             most,
-            every: 1,
+            least: 0,
             files: Vec::new(),
             pieces: Vec::new(),
             total: 0,
@@ -138,8 +180,8 @@ impl Kept {
     ) -> Result<(), DataError> {
         let mut firsts = firsts.iter().peekable();
         let row = |row| Row {
-            number: self.total + row,
             place: place + row,
+            chance: chance(self.total + row),
             is_first: firsts.next_if(|first| **first == row).is_some(),
         };
         let rows: Vec<Row> = (0..batch.num_rows()).map(row).collect();
@@ -152,12 +194,25 @@ impl Kept {
             batch: batch.clone(),
             rows,
         };
-        let piece = piece.thinned(self.every)?;
+        let piece = piece.thinned(self.least)?;
+        self.count += piece.count();
+        self.push(piece)?;
+        self.shrink()
+    }
+
+    /// Small pieces are joined: each has arrays of its own.
+    fn push(&mut self, mut piece: Piece) -> Result<(), DataError> {
+        let goes_on = |last: &mut Piece, piece: &Piece| {
+            let rows = last.rows.len() + piece.rows.len();
+            last.file == piece.file && last.rows.len() <= 2 * piece.rows.len() && rows <= BATCH_ROWS
+        };
+        while let Some(last) = self.pieces.pop_if(|last| goes_on(last, &piece)) {
+            piece = last.joined(piece)?;
+        }
         if !piece.rows.is_empty() {
-            self.count += piece.count();
             self.pieces.push(piece);
         }
-        self.shrink()
+        Ok(())
     }
 
     fn forget_firsts(&mut self) -> Result<(), DataError> {
@@ -170,17 +225,17 @@ impl Kept {
 
     fn shrink(&mut self) -> Result<(), DataError> {
         while self.count > self.most {
-            self.every *= 2;
+            self.least += 1;
             self.thin()?;
         }
         Ok(())
     }
 
     fn thin(&mut self) -> Result<(), DataError> {
-        let pieces = std::mem::take(&mut self.pieces).into_iter();
-        let pieces = pieces.map(|piece| piece.thinned(self.every));
-        self.pieces = pieces.collect::<Result<_, _>>()?;
-        self.pieces.retain(|piece| !piece.rows.is_empty());
+        for piece in std::mem::take(&mut self.pieces) {
+            let piece = piece.thinned(self.least)?;
+            self.push(piece)?;
+        }
         self.count = self.pieces.iter().map(Piece::count).sum();
         Ok(())
     }
@@ -214,8 +269,8 @@ impl Piece {
         self.rows.iter().filter(|row| !row.is_first).count()
     }
 
-    fn thinned(self, every: usize) -> Result<Self, DataError> {
-        let stays = |row: &Row| row.is_first || row.number.is_multiple_of(every);
+    fn thinned(self, least: u32) -> Result<Self, DataError> {
+        let stays = |row: &Row| row.is_first || row.chance >= least;
         let mask: BooleanArray = self.rows.iter().map(|row| Some(stays(row))).collect();
         if mask.true_count() == self.rows.len() {
             return Ok(self);
@@ -223,6 +278,15 @@ impl Piece {
         Ok(Self {
             batch: filter_record_batch(&self.batch, &mask)?,
             rows: self.rows.into_iter().filter(stays).collect(),
+            file: self.file,
+        })
+    }
+
+    fn joined(self, next: Self) -> Result<Self, DataError> {
+        let batches = [&self.batch, &next.batch];
+        Ok(Self {
+            batch: concat_batches(&self.batch.schema(), batches)?,
+            rows: [self.rows, next.rows].concat(),
             file: self.file,
         })
     }

@@ -1,6 +1,7 @@
 //! What can be wrong with the configuration of a table before any file is opened.
 
-use super::config::{CategoricalEncoding, ColumnConfig, ColumnKind, TableConfig};
+use super::config::{ColumnConfig, ColumnKind, TableConfig};
+use super::encoded;
 use super::format::TableFormat;
 use crate::column::numbers::{DECIMALS, THOUSANDS};
 use crate::config::Problems;
@@ -16,7 +17,7 @@ impl TableConfig {
         self.validate_carried(&mut problems);
         self.validate_text_options(format, &mut problems);
         self.validate_columns(format, &mut problems);
-        self.validate_fit_rows(&mut problems);
+        encoded::validate(self, &mut problems);
         let separate = (self.valid_path.is_some(), self.test_path.is_some());
         problems.add_all("split", self.split.validate(separate));
         problems.0
@@ -91,27 +92,6 @@ impl TableConfig {
             problems.add("label_separator", message);
         }
         problems.check_list("targets", &self.targets);
-    }
-
-    /// What rows that stay in files cannot have.
-    fn validate_fit_rows(&self, problems: &mut Problems) {
-        problems.check_count("fit_rows", self.fit_rows);
-        problems.check_count("shards_mixed", self.shards_mixed);
-        if self.fit_rows.is_none() {
-            if self.shards_mixed.is_some() {
-                let message = "has no effect: it is read if fit_rows is given";
-                problems.add("shards_mixed", message);
-            }
-            return;
-        }
-        if self.valid_path.is_none() || self.test_path.is_none() {
-            let message = "needs valid_path and test_path: rows that stay in files are not split";
-            problems.add("fit_rows", message);
-        }
-        if self.categorical == CategoricalEncoding::Target {
-            let message = "cannot be \"target\" with fit_rows: the rows that stay in files would be told their own target";
-            problems.add("categorical", message);
-        }
     }
 
     fn validate_texts(&self, problems: &mut Problems) {

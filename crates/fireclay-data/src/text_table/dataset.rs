@@ -48,7 +48,7 @@ impl TextTableConfig {
         let format = self.format();
         let format = format.expect("validated: its name says what it is");
         let notes = download::beside(&self.download, &self.path)?;
-        let mut table = Table::open(format, &self.table())?;
+        let mut table = Table::open(format, &self.table(), TargetKind::Class)?;
         table.column(&self.text)?;
         if self.label_separator.is_none() {
             table.interpret_target(&self.table())?;

@@ -22,16 +22,24 @@ const ROWS: usize = 50;
 fn rows(first: usize, count: usize) -> Vec<u8> {
     let numbers = || first..first + count;
     let some = |every: usize, row: usize| row % every != every - 1;
-    let x = numbers().map(|row| some(7, row).then_some((row as f64 * 0.7).sin() * 3.0));
+    let infinite = |row: usize| row == 61;
+    let x = |row: usize| {
+        if infinite(row) {
+            f64::INFINITY
+        } else {
+            (row as f64 * 0.7).sin() * 3.0
+        }
+    };
+    let x = numbers().map(|row| some(7, row).then(|| x(row)));
     let word = numbers().map(|row| some(11, row).then_some(["red", "green", "blue"][row % 3]));
-    let count = numbers().map(|row| (row * row % 13) as i64);
+    let whole = numbers().map(|row| (row * row % 13) as i64);
     let weight = numbers().map(|row| 1.0 + (row % 4) as f64);
     let y = numbers().map(|row| some(9, row).then_some(["no", "yes"][usize::from(row % 5 > 2)]));
     let price = numbers().map(|row| row as f64 * 0.1);
     let columns: [(&str, ArrayRef); 6] = [
         ("x", Arc::new(Float64Array::from_iter(x))),
         ("word", Arc::new(StringArray::from_iter(word))),
-        ("count", Arc::new(Int64Array::from_iter_values(count))),
+        ("count", Arc::new(Int64Array::from_iter_values(whole))),
         ("weight", Arc::new(Float64Array::from_iter_values(weight))),
         ("y", Arc::new(StringArray::from_iter(y))),
         ("price", Arc::new(Float64Array::from_iter_values(price))),
@@ -86,7 +94,14 @@ fn rows_in_files_are_those_in_memory() {
     assert!(stay.train.is_in_files() && !whole.train.is_in_files());
     assert_eq!(stay.preprocess, whole.preprocess);
     assert_eq!(stay.train.labels, whole.train.labels);
-    assert_eq!(stay.train.carried.weights, whole.train.carried.weights);
+    let carried = |data: &TableData| {
+        let splits = [&data.train, &data.valid, &data.test];
+        splits.map(|split| (split.carried.rows.clone(), split.carried.weights.clone()))
+    };
+    assert_eq!(carried(&stay), carried(&whole));
+    let few = load(&in_files(config.clone(), 20, FILES)).unwrap();
+    let rows = |data: &TableData| carried(data).map(|(rows, _)| rows);
+    assert_eq!(rows(&few), rows(&whole));
     assert_eq!(stay.valid.features, whole.valid.features);
     assert_eq!(stay.test.features, whole.test.features);
     assert_eq!(stay.files, whole.files);
@@ -121,10 +136,9 @@ fn an_epoch_needs_a_few_files_at_a_time() {
     let rows = data.train.len() / FILES;
     for epoch in 0..2 {
         let mut order = order(&data, epoch).into_list();
-        let starts: Vec<u32> = (0..FILES as u32).collect();
         let groups: Vec<u32> = order.iter().map(|row| *row / (rows as u32 + 1)).collect();
         let changes = groups.windows(2).filter(|pair| pair[0] != pair[1]);
-        assert!(changes.count() < 2 * starts.len(), "{groups:?}");
+        assert!(changes.count() < 2 * FILES, "{groups:?}");
         order.sort_unstable();
         assert!(order.into_iter().eq(0..data.train.len() as u32));
     }
@@ -134,12 +148,14 @@ fn an_epoch_needs_a_few_files_at_a_time() {
 fn some_rows_stand_for_all() {
     let files = Files::new();
     let mut config = table(&files);
-    // A class that one row alone has, which an even choice passes over.
+    // Of the last twenty rows the 11th and the 18th are drawn; a class of one row alone is not passed over.
     let mut late: Vec<&str> = vec!["no"; 20];
     late[13] = "maybe";
     late[4] = "yes";
     let (mut x, mut words) = (vec![900.0; 20], vec!["violet"; 20]);
-    (x[13], words[13]) = (1.0, "red");
+    for drawn in [10, 13, 17] {
+        (x[drawn], words[drawn]) = (1.0, "red");
+    }
     let columns: [(&str, ArrayRef); 5] = [
         ("x", Arc::new(Float64Array::from(x))),
         ("word", Arc::new(StringArray::from(words))),
@@ -153,7 +169,7 @@ fn some_rows_stand_for_all() {
     )]);
     let bytes = parquet_bytes(&[RecordBatch::try_from_iter(columns).unwrap()]).unwrap();
     files.write("train-9.parquet", bytes);
-    config = in_files(config, 3, 2);
+    config = in_files(config, 40, 2);
     let data = load(&config).unwrap();
     assert_eq!(data.preprocess.classes(), ["maybe", "no", "yes"]);
     let said: Vec<String> = data.notes.iter().map(ToString::to_string).collect();
@@ -164,7 +180,7 @@ fn some_rows_stand_for_all() {
         "violet",
         "22 of 220 training rows have no target",
         "far outside the range",
-        "(training rows beyond data.fit_rows)",
+        "(all training rows)",
     ] {
         assert!(said.contains(part), "{part}: {said}");
     }
@@ -186,10 +202,10 @@ proptest! {
         let mut config = TableConfig::new(files.path("train-*.parquet").display().to_string(), "y");
         config.valid_path = Some(files.write("valid.parquet", rows(0, 9)));
         config.test_path.clone_from(&config.valid_path);
-        let table = fireclay_data::Table::load(TableFormat::Parquet, &in_files(config, most, 1)).unwrap();
+        let table = fireclay_data::Table::load_for(TableFormat::Parquet, &in_files(config, most, 1), TargetKind::Class).unwrap();
         let kept = table.rows() - 18;
         prop_assert!(kept <= most + 2, "{} of {}: and the first row of each class", kept, first);
-        prop_assert!(kept >= first.min(most / 2), "{} of {}", kept, first);
+        prop_assert!(kept == first || kept >= most / 8, "{} of {}", kept, first);
     }
 }
 
@@ -205,11 +221,11 @@ fn of_numbers_rows_are_looked_at_evenly() {
     let config = in_files(config, 1000, 1);
     let table = fireclay_data::Table::load(TableFormat::Parquet, &config).unwrap();
     let kept = table.rows() - 20;
-    assert_eq!(kept, count / 8, "every eighth: a power of two");
+    assert!((450..=1000).contains(&kept), "{kept}");
     let data = TableData::load(TableFormat::Parquet, &config, 5, TargetKind::Number).unwrap();
     assert_eq!(data.train.len(), count);
     let mean = data.preprocess.target_mean_std().unwrap().0;
-    assert!((mean - 249.95).abs() < 1.0, "{mean}");
+    assert!((mean - 249.95).abs() < 20.0, "{mean}");
     let batch = data.train.gather(&[4999]).unwrap();
     let fireclay_data::Labels::Numbers(numbers) = batch.labels else {
         panic!("numbers");
@@ -294,7 +310,10 @@ fn what_is_wrong_is_told_with_its_file_and_row() {
         error(|config| config.missing_target = MissingTarget::Error),
         &["train-0.parquet", "row 9", "target is missing"],
     );
-    let many = with(config.clone(), |config| config.max_categories = 1);
+    let many = with(config.clone(), |config| {
+        config.max_categories = 1;
+        config.fit_rows = Some(50);
+    });
     refused(
         load(&many),
         &["\"word\"", "data.columns.word.encoding", "data.fit_rows"],
@@ -305,6 +324,10 @@ fn what_is_wrong_is_told_with_its_file_and_row() {
         problems(&config, TableFormat::Csv),
         ["shard_cache_dir", "fit_rows", "shards_mixed"]
     );
+    let both = with(config.clone(), |config| {
+        config.valid_path = Some(files.path("train-2.parquet").display().to_string());
+    });
+    refused(load(&both), &["train-2.parquet", "data.path", "valid_path"]);
     let split = with(config.clone(), |config| config.test_path = None);
     assert_eq!(problems(&split, TableFormat::Parquet), ["fit_rows"]);
     let target = with(config.clone(), |config| {

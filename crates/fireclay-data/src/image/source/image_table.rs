@@ -64,7 +64,7 @@ fn read(config: &ImageDataConfig) -> Result<Table, DataError> {
     let mut rules = TableConfig::new(&config.path, config.target());
     rules.valid_path.clone_from(&config.valid_path);
     rules.test_path.clone_from(&config.test_path);
-    Table::open(format, &rules)
+    Table::open(format, &rules, TargetKind::Number)
 }
 
 /// What the name says; a manifest of tables is not for images.

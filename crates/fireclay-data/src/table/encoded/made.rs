@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::file::{self, Writer};
-use crate::column::column;
 use crate::error::DataError;
 use crate::files::OpenFile;
 use crate::hash::hex;
@@ -18,8 +17,9 @@ use crate::labels::{Labels, TargetKind};
 use crate::shards::{Entry, Named, Original, ShardCache};
 use crate::stop::Stop;
 use crate::table::carried::read_weights;
-use crate::table::dataset::encode;
-use crate::table::preprocess::{Preprocess, Unseen};
+use crate::table::dataset::labels;
+use crate::table::preprocess::{Features, Preprocess, Unseen};
+use crate::table::reading::finite;
 use crate::table::stream::ReadOptions;
 
 /// Another number for what would come out otherwise.
@@ -50,33 +50,66 @@ pub(super) struct Made {
 /// What is known of the rows of a file.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Listing {
+    /// How many there are, with those that were left out.
+    pub rows: usize,
+    /// Where those are that were left out for lack of a target.
+    pub dropped: Vec<usize>,
     pub labels: Labels,
     pub weights: Option<Vec<f32>>,
-    /// Rows without a target, which were left out.
-    pub dropped: usize,
+    /// What they have that the preprocessing does not know.
     pub unseen: Unseen,
-    /// The bytes of the encoded rows, without the listing.
+    /// The bytes of the encoded file.
     pub bytes: u64,
 }
 
-impl How {
-    /// The labels of no rows.
-    pub(super) fn no_labels(&self) -> Labels {
-        match self.preprocess.target_kind() {
-            TargetKind::Class => Labels::Classes(Vec::new()),
-            TargetKind::Number => Labels::Numbers(Vec::new()),
-            TargetKind::Set => Labels::Sets(Vec::new()),
+impl Listing {
+    /// Adds the rows that follow.
+    pub(super) fn append(&mut self, more: Self) {
+        let before = self.rows;
+        self.rows += more.rows;
+        self.dropped
+            .extend(more.dropped.iter().map(|row| before + row));
+        self.labels.append(more.labels);
+        if let (Some(own), Some(more)) = (&mut self.weights, more.weights) {
+            own.extend(more);
         }
+        self.unseen.append(more.unseen);
+        self.bytes += more.bytes;
     }
+}
 
-    fn listing(&self) -> Listing {
+impl How {
+    /// What is known of no rows.
+    pub(super) fn listing(&self) -> Listing {
         Listing {
-            labels: self.no_labels(),
+            rows: 0,
+            dropped: Vec::new(),
+            labels: match self.preprocess.target_kind() {
+                TargetKind::Class => Labels::Classes(Vec::new()),
+                TargetKind::Number => Labels::Numbers(Vec::new()),
+                TargetKind::Set => Labels::Sets(Vec::new()),
+            },
             weights: self.weight.is_some().then(Vec::new),
-            dropped: 0,
             unseen: Unseen::default(),
             bytes: 0,
         }
+    }
+
+    /// The batch without infinite numbers, which are missing, in what is read of it.
+    fn finite(&self, batch: &RecordBatch) -> Result<RecordBatch, DataError> {
+        let (features, schema) = (self.preprocess.columns(), batch.schema());
+        let is_read = |name: &String| features.contains(name) || self.targets.contains(name);
+        let columns = schema.fields().iter().zip(batch.columns());
+        let columns = columns.map(|(field, cells)| {
+            let name = field.name();
+            let finite = finite(cells).filter(|_| is_read(name));
+            (
+                name,
+                finite.map_or_else(|| cells.clone(), |(finite, _)| finite),
+                true,
+            )
+        });
+        Ok(RecordBatch::try_from_iter_with_nullable(columns)?)
     }
 
     /// Without the rows that have no target, if they are left out, and where the others were.
@@ -165,47 +198,80 @@ impl Made {
         let How { options, .. } = &*self.how;
         let batches = (options.format.format().rows)(from, &[], options)?;
         let (mut writer, mut listing) = (Writer::create(path)?, self.how.listing());
-        let mut before = 0;
+        let fits = |bytes: u64| match bytes > room {
+            true => Err(DataError::damaged(from, too_large.to_owned())),
+            false => Ok(()),
+        };
         for batch in batches {
             stop.check()?;
-            let batch = batch?;
-            let rows = batch.num_rows();
-            let added = self.add(batch, &mut writer, &mut listing);
+            let before = listing.rows;
             let in_file = |error: DataError| {
-                error
-                    .map_row(|row| before + row)
-                    .in_file(&self.original.name())
+                let error = error.map_row(|row| before + row);
+                error.in_file(&self.original.name())
             };
+            let added = self.add(&batch?, &mut writer, &mut listing);
             added.map_err(in_file)?;
-            if writer.bytes() > room {
-                return Err(DataError::damaged(from, too_large.to_owned()));
-            }
-            before += rows;
+            fits(writer.bytes())?;
         }
-        listing.bytes = writer.bytes();
-        let known = serde_json::to_vec(&listing).expect("plain data");
-        writer.finish(&known)
+        let known = |listing: &Listing| serde_json::to_vec(listing).expect("plain data");
+        listing.bytes = writer.bytes() + known(&listing).len() as u64;
+        fits(listing.bytes)?;
+        writer.finish(&known(&listing))
     }
 
     fn add(
         &self,
-        batch: RecordBatch,
+        batch: &RecordBatch,
         writer: &mut Writer,
         listing: &mut Listing,
     ) -> Result<(), DataError> {
-        let How { preprocess, .. } = &*self.how;
         let all = batch.num_rows();
-        let (batch, rows) = self.how.with_target(batch)?;
-        let at = |error: DataError| error.map_row(|row| rows[row]);
-        listing.dropped += all - rows.len();
-        let (features, labels) = encode(&batch, preprocess).map_err(at)?;
+        let (batch, rows) = self.how.with_target(self.how.finite(batch)?)?;
+        let encoded = self.encode(&batch, listing);
+        writer.push(&encoded.map_err(|error| error.map_row(|row| rows[row]))?)?;
+        let before = listing.rows;
+        listing.rows += all;
+        let dropped = (0..all).filter(|row| rows.binary_search(row).is_err());
+        listing.dropped.extend(dropped.map(|row| before + row));
+        Ok(())
+    }
+
+    /// The features of rows that have a target; what else is known of them goes into the listing.
+    fn encode(&self, batch: &RecordBatch, listing: &mut Listing) -> Result<Features, DataError> {
+        let How { preprocess, .. } = &*self.how;
+        let features = preprocess.encode_watched(batch, &mut listing.unseen)?;
+        let labels = labels(batch, preprocess);
+        listing
+            .labels
+            .append(labels.map_err(|error| self.advised(error))?);
         if let (Some(name), Some(weights)) = (&self.how.weight, &mut listing.weights) {
-            let read = column(&batch, name).and_then(|_| read_weights(name, &batch));
-            weights.extend(read.map_err(at)?.iter());
+            weights.extend(read_weights(name, batch)?.iter());
         }
-        listing.labels.append(labels);
-        listing.unseen.add(preprocess, &batch)?;
-        writer.push(&features)
+        Ok(features)
+    }
+
+    /// A class that the rows in memory do not have may be in others.
+    fn advised(&self, error: DataError) -> DataError {
+        match error {
+            DataError::BadValue {
+                column,
+                row,
+                value,
+                problem,
+                file,
+            } if problem.contains("is not a class") => {
+                let problem =
+                    format!("{problem}; raise data.fit_rows, so that it looks at a row with it");
+                DataError::BadValue {
+                    column,
+                    row,
+                    value,
+                    problem,
+                    file,
+                }
+            }
+            other => other,
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Training rows that stay in files: each file is encoded once, and read where a batch needs its rows.
 
+mod config;
 mod file;
 mod made;
 
@@ -7,12 +8,14 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+pub(super) use self::config::validate;
 use self::made::{How, Made};
 use super::config::{MissingTarget, TableConfig};
 use super::preprocess::{Features, Preprocess, Unseen};
-use super::stream::ReadOptions;
+use super::sample::Sampled;
 use crate::error::DataError;
 use crate::labels::Labels;
+use crate::note::Note;
 use crate::order::EpochOrder;
 use crate::shards::{Ahead, Finder, MIXED, Room, Shelf, Upcoming, arrange, check_room};
 use crate::stop::Stop;
@@ -30,14 +33,16 @@ pub(crate) struct EncodedFiles {
     cardinalities: Vec<usize>,
 }
 
-/// What is in memory of the rows of [`EncodedFiles`], in their order.
-pub(super) struct Known {
+/// Files of encoded rows, and what is in memory of the rows, in their order.
+pub(super) struct Found {
+    pub files: EncodedFiles,
     pub labels: Labels,
     pub weights: Option<Vec<f32>>,
-    /// Rows without a target, which were left out.
-    pub dropped: usize,
-    /// What the rows have that those in memory do not.
-    pub unseen: Unseen,
+    /// Where each is, counted through all files.
+    pub rows: Vec<usize>,
+    /// The rows of all files, with those that were left out for lack of a target.
+    total: usize,
+    unseen: Unseen,
 }
 
 impl EncodedFiles {
@@ -47,50 +52,27 @@ impl EncodedFiles {
     /// What is wrong with a file; a cell that does not fit the preprocessing, with its file and row.
     pub(super) fn find(
         config: &TableConfig,
-        options: &ReadOptions,
+        sampled: &Sampled,
         preprocess: &Preprocess,
-    ) -> Result<(Self, Known), DataError> {
+    ) -> Result<Found, DataError> {
         refuse_statistics(preprocess)?;
         let mut finder = Finder::new(config.shard_cache_dir.as_ref(), config.shard_cache_bytes);
         let (named, _) = finder.named(&config.path)?;
         let how = Arc::new(How {
             preprocess: preprocess.clone(),
-            options: options.clone(),
+            options: sampled.options.clone(),
             targets: config.target_columns().to_vec(),
             drops: config.missing_target == MissingTarget::Drop,
             weight: config.weight.clone(),
         });
         let cache = finder.cache()?;
-        let (mut files, mut ends, mut lengths) = (Vec::new(), Vec::new(), Vec::new());
-        let mut known = Known {
-            labels: how.no_labels(),
-            weights: config.weight.is_some().then(Vec::new),
-            dropped: 0,
-            unseen: Unseen::default(),
-        };
-        for named in named {
-            let mut file = Made::new(named, Arc::clone(&cache), Arc::clone(&how))?;
-            let listing = file.listing()?;
-            lengths.push(listing.bytes);
-            known.add(listing);
-            ends.push(known.labels.len());
-            files.push(file);
-        }
-        let rows = known.labels.len();
-        if u32::try_from(rows).is_err() {
-            let message = format!("{} has {rows} rows; 4294967295 are the most", config.path);
-            return Err(DataError::Unusable(message));
-        }
+        let files = named
+            .into_iter()
+            .map(|named| Made::new(named, Arc::clone(&cache), Arc::clone(&how)));
         let mixed = config.shards_mixed.unwrap_or(MIXED);
-        let encoded = Self {
-            room: check_room(lengths, mixed, cache.most())?,
-            files,
-            ends,
-            mixed,
-            numeric_width: preprocess.numeric_width(),
-            cardinalities: preprocess.cardinalities(),
-        };
-        Ok((encoded, known))
+        let found = Found::of(files, &how, (mixed, cache.most()))?;
+        found.check(config, sampled)?;
+        Ok(found)
     }
 
     /// The rows at these positions, in this order.
@@ -146,14 +128,80 @@ impl EncodedFiles {
     }
 }
 
-impl Known {
-    fn add(&mut self, more: made::Listing) {
-        self.labels.append(more.labels);
-        if let (Some(own), Some(more)) = (&mut self.weights, more.weights) {
-            own.extend(more);
+impl Found {
+    /// What the listings of files say; `mixed` files are mixed in a folder of `most` bytes.
+    fn of(
+        files: impl Iterator<Item = Result<Made, DataError>>,
+        how: &How,
+        (mixed, most): (usize, u64),
+    ) -> Result<Self, DataError> {
+        let mut known = how.listing();
+        let (mut all, mut ends, mut lengths, mut rows) = (vec![], vec![], vec![], vec![]);
+        for file in files {
+            let mut file = file?;
+            let more = file.listing()?;
+            let kept = (0..more.rows).filter(|row| more.dropped.binary_search(row).is_err());
+            rows.extend(kept.map(|row| known.rows + row));
+            lengths.push(more.bytes);
+            known.append(more);
+            ends.push(rows.len());
+            all.push(file);
         }
-        self.dropped += more.dropped;
-        self.unseen.append(more.unseen);
+        let preprocess = &how.preprocess;
+        Ok(Self {
+            files: EncodedFiles {
+                room: check_room(lengths, mixed, most)?,
+                files: all,
+                ends,
+                mixed,
+                numeric_width: preprocess.numeric_width(),
+                cardinalities: preprocess.cardinalities(),
+            },
+            labels: known.labels,
+            weights: known.weights,
+            rows,
+            total: known.rows,
+            unseen: known.unseen,
+        })
+    }
+
+    /// Refuses files that were changed since some of their rows were chosen, and more rows than can be numbered.
+    fn check(&self, config: &TableConfig, sampled: &Sampled) -> Result<(), DataError> {
+        let (path, rows, before) = (&config.path, self.total, sampled.total);
+        if rows != before {
+            return Err(DataError::Unusable(format!(
+                "the files of {path} were changed while they were read: they had {before} rows and have {rows}; start again"
+            )));
+        }
+        match u32::try_from(rows) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(DataError::Unusable(format!(
+                "{path} has {rows} rows, and 4294967295 are the most"
+            ))),
+        }
+    }
+
+    /// What there is to say of the rows, `count` of which stand for all.
+    pub(super) fn notes(&self, count: usize, config: &TableConfig) -> Vec<Note> {
+        let (total, dropped) = (self.total, self.total - self.rows.len());
+        let mut notes = Vec::new();
+        if count < self.rows.len() {
+            notes.push(Note::general(format!(
+                "statistics, categories and checks look at {count} of {total} training rows, by data.fit_rows"
+            )));
+            let unseen = self.unseen.notes(config).into_iter();
+            notes.extend(unseen.map(|note| note.of("all training rows")));
+        }
+        if dropped > 0 {
+            let message =
+                format!("{dropped} of {total} training rows have no target and are left out");
+            notes.push(Note::about(&config.target_columns().join(", "), message));
+        }
+        if config.id.is_some() || !config.extra_columns.is_empty() {
+            let message = "training rows, which stay in files by data.fit_rows, are written without data.id and data.extra_columns";
+            notes.push(Note::general(message));
+        }
+        notes
     }
 }
 

@@ -170,15 +170,23 @@ impl Table {
 
 /// A column of reals without those that are infinite, and what there is to say of that.
 fn without_infinite(name: &str, array: &ArrayRef) -> Option<(ArrayRef, Note)> {
+    let (finite, count) = finite(array)?;
+    let note = format!("{count} cells are infinite and read as missing");
+    Some((finite, Note::about(name, note)))
+}
+
+/// A column of reals in which those that are infinite are missing, and how many they are, if some are.
+pub(super) fn finite(array: &ArrayRef) -> Option<(ArrayRef, usize)> {
     let values = array.as_primitive_opt::<Float64Type>()?;
     let count = values.iter().flatten().filter(|value| value.is_infinite());
     let count = count.count();
-    let finite = values.iter();
-    let finite: Float64Array = finite
-        .map(|value| value.filter(|value| !value.is_infinite()))
-        .collect();
-    let note = format!("{count} cells are infinite and read as missing");
-    (count > 0).then(|| (Arc::new(finite) as ArrayRef, Note::about(name, note)))
+    let finite = || -> Float64Array {
+        let finite = values.iter();
+        finite
+            .map(|value| value.filter(|value| !value.is_infinite()))
+            .collect()
+    };
+    (count > 0).then(|| (Arc::new(finite()) as ArrayRef, count))
 }
 
 /// The word for what a column is read as.

@@ -47,14 +47,14 @@ impl Workload for Table {
 
     fn load(config: &RunConfig) -> Result<TableData, DataError> {
         let (source, kind) = (Self::source(config), labelled::kind(config));
-        let table = Rows::load(source.format, &source.config)?;
+        let table = Rows::load_for(source.format, &source.config, kind)?;
         encoded(config, &table, kind)
     }
 
     /// The table is read once, for the report and for the data.
     fn inspect(config: &RunConfig) -> Result<Inspected<TableData>, DataError> {
         let (source, kind) = (Self::source(config), labelled::kind(config));
-        let table = Rows::load(source.format, &source.config)?;
+        let table = Rows::load_for(source.format, &source.config, kind)?;
         let splits = split(&table, &source.config, config.seed, kind)?;
         let report = inspect(&table, &splits, &source.config, kind)?;
         Ok(Inspected {

@@ -193,13 +193,19 @@ impl Run for TableRun {
             });
         }
         let mut data = own::<Table>(&self.base)?;
-        let mut cells = Cells::load(source.format, &source.config)?;
-        if data.train.is_in_files() {
+        let kind = self.preprocess.target_kind();
+        let mut cells = Cells::load_for(source.format, &source.config, kind)?;
+        let is_in_files = data.train.is_in_files();
+        if is_in_files {
             // Rows that have cells: those in memory.
             cells = cells.in_memory();
-            data = encoded(self.base.config(), &cells, self.preprocess.target_kind())?;
+            data = encoded(self.base.config(), &cells, kind)?;
         }
-        let chosen = choose((&self.base, &data), on, most)?;
+        let mut chosen = choose((&self.base, &data), on, most)?;
+        if is_in_files {
+            let note = "rows are counted among those in memory (data.fit_rows)";
+            chosen.notes.push(note.to_owned());
+        }
         let split = [&data.train, &data.valid, &data.test][chosen.split];
         let batch = split.gather(&chosen.positions)?;
         let at = |position: &u32| split.carried.rows[*position as usize];
