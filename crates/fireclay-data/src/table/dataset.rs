@@ -165,11 +165,16 @@ impl TableData {
             let carried = Carried::take(table, rows, &format!("the {name} split"), config)?;
             Split::encode(table, carried, &preprocess)
         };
+        let (mut files, mut hashes) = table.sources();
         let train = match &table.sampled {
             Some(sampled) => {
-                let count = splits.train.len();
                 let found = EncodedFiles::find(config, sampled, &preprocess)?;
-                notes.extend(found.notes(count, config));
+                notes.extend(found.notes(sampled, config));
+                // Those of the bytes that were encoded.
+                for (path, hash) in found.hashes() {
+                    files.retain(|file| *file != path);
+                    hashes.insert(path.display().to_string(), hash);
+                }
                 Split::in_files(found, config)?
             }
             None => {
@@ -196,7 +201,6 @@ impl TableData {
             valid.carried.count_from(before);
             test.carried.count_from(before);
         }
-        let (files, hashes) = table.sources();
         Ok(Self {
             train,
             valid,

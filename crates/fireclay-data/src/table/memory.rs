@@ -70,6 +70,7 @@ impl Table {
             places: sample.places,
             total: sample.total,
             options: options.clone(),
+            kinds: Vec::new(),
         };
         Ok(Self {
             sampled: Some(Arc::new(sampled)),
@@ -143,9 +144,13 @@ impl Table {
         if let Some(path) = &config.test_path {
             table.test = Some(table.append(Self::read(path, &options)?)?);
         }
-        if table.sampled.is_some() {
+        if let Some(sampled) = &mut table.sampled {
             // Duplicates are looked for among rows in memory alone.
             refuse_both(&trained, &table.files[trained.len()..])?;
+            let schema = table.batch.schema();
+            let fields = schema.fields().iter();
+            let kinds = fields.map(|field| (field.name().clone(), field.data_type().clone()));
+            Arc::make_mut(sampled).kinds = kinds.collect();
         }
         Ok(table)
     }
@@ -344,11 +349,9 @@ impl Table {
 
 /// Refuses a file to train on that is also one to judge by.
 fn refuse_both(trained: &[PathBuf], held_out: &[PathBuf]) -> Result<(), DataError> {
-    let trained: HashSet<PathBuf> = trained.iter().map(|path| absolute(path)).collect();
-    match held_out
-        .iter()
-        .find(|path| trained.contains(&absolute(path)))
-    {
+    let real = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
+    let trained: HashSet<PathBuf> = trained.iter().map(real).collect();
+    match held_out.iter().find(|path| trained.contains(&real(path))) {
         None => Ok(()),
         Some(path) => Err(DataError::Unusable(format!(
             "{} is in data.path and in valid_path or test_path: leave it out of one of them",

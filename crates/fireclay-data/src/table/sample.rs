@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use arrow::array::{BooleanArray, RecordBatch};
 use arrow::compute::{concat_batches, filter_record_batch};
+use arrow::datatypes::DataType;
 
 use super::config::TableConfig;
 use super::pieces::Source;
@@ -12,6 +13,7 @@ use super::stream::{BATCH_ROWS, ReadOptions, TableStream};
 use crate::column::{column, labels_in, text};
 use crate::error::DataError;
 use crate::labels::TargetKind;
+use crate::note::Note;
 
 /// The first row of each class is kept, as long as there are no more classes than these: one that no kept row has could
 /// not be learned.
@@ -26,6 +28,20 @@ pub(super) struct Sampled {
     pub total: usize,
     /// How the files are read.
     pub options: ReadOptions,
+    /// What each column of the whole table holds: texts where files differ.
+    pub kinds: Vec<(String, DataType)>,
+}
+
+impl Sampled {
+    /// What there is to say if some rows stand for others.
+    pub(super) fn note(&self) -> Option<Note> {
+        let (count, total) = (self.places.len(), self.total);
+        (count < total).then(|| {
+            Note::general(format!(
+                "statistics, categories and checks look at {count} of {total} training rows, by data.fit_rows"
+            ))
+        })
+    }
 }
 
 /// Rows of a table in their order, the files that they came from, and what else is known of the table.
@@ -128,6 +144,8 @@ struct Kept {
     /// A row is drawn if its [`chance`] is no less.
     least: u32,
     files: Vec<PathBuf>,
+    /// No rows of each file, with its types.
+    kinds: Vec<RecordBatch>,
     pieces: Vec<Piece>,
     /// Rows that were seen.
     total: usize,
@@ -166,6 +184,7 @@ impl Kept {
             most,
             least: 0,
             files: Vec::new(),
+            kinds: Vec::new(),
             pieces: Vec::new(),
             total: 0,
             count: 0,
@@ -188,6 +207,13 @@ impl Kept {
         self.total += rows.len();
         if self.files.last().is_none_or(|last| last != file) {
             self.files.push(file.to_owned());
+            if self
+                .kinds
+                .iter()
+                .all(|kind| kind.schema() != batch.schema())
+            {
+                self.kinds.push(RecordBatch::new_empty(batch.schema()));
+            }
         }
         let piece = Piece {
             file: self.files.len() - 1,
@@ -241,7 +267,9 @@ impl Kept {
     }
 
     fn finish(self) -> Sample {
-        let (mut pieces, mut places) = (Vec::new(), Vec::new());
+        // What files hold is what the table holds, also those of which no row was kept.
+        let mut pieces = self.kinds;
+        let mut places = Vec::new();
         let mut counts = vec![0; self.files.len()];
         for Piece { file, batch, rows } in self.pieces {
             counts[file] += rows.len();

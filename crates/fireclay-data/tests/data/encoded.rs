@@ -5,7 +5,9 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow::array::{
+    Array, ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray,
+};
 use fireclay_data::{
     DataError, EpochOrder, MissingTarget, TableConfig, TableData, TableFormat, TargetKind, arrow,
     epoch_order, parquet_bytes, sha256_file,
@@ -104,7 +106,9 @@ fn rows_in_files_are_those_in_memory() {
     assert_eq!(rows(&few), rows(&whole));
     assert_eq!(stay.valid.features, whole.valid.features);
     assert_eq!(stay.test.features, whole.test.features);
-    assert_eq!(stay.files, whole.files);
+    // The hashes of what was encoded are known.
+    assert_eq!((stay.files.len(), stay.hashes.len()), (2, FILES));
+    assert_eq!(whole.files.len(), 2 + FILES);
     // All files are mixed at once, as if there were no files.
     let order = (order(&stay, 3).into_list(), order(&whole, 3).into_list());
     assert_eq!(order.0, order.1);
@@ -186,7 +190,7 @@ fn some_rows_stand_for_all() {
     }
     // Every row is there all the same.
     assert_eq!(data.train.len(), 198);
-    assert_eq!(data.files.len(), 7);
+    assert_eq!(data.hashes.len(), FILES + 1);
 }
 
 proptest! {
@@ -340,4 +344,72 @@ fn what_is_wrong_is_told_with_its_file_and_row() {
     );
     let alone = with(config, |config| config.fit_rows = None);
     assert_eq!(problems(&alone, TableFormat::Parquet), ["shards_mixed"]);
+}
+
+#[test]
+fn files_whose_types_differ_are_read_as_one_table() {
+    let files = Files::new();
+    let write = |name: &str, a: ArrayRef| {
+        let sides = (0..a.len()).map(|row| ["over", "under"][row % 2]);
+        let columns: [(&str, ArrayRef); 2] = [
+            ("a", a),
+            ("y", Arc::new(StringArray::from_iter_values(sides))),
+        ];
+        let bytes = parquet_bytes(&[RecordBatch::try_from_iter(columns).unwrap()]);
+        files.write(name, bytes.unwrap())
+    };
+    let numbers = || (0..150).map(|row| f64::from(row * 7 % 31));
+    write(
+        "train-0.parquet",
+        Arc::new(Float64Array::from_iter_values(numbers())),
+    );
+    let whole = (0..40).map(|row| i64::from(row % 7));
+    write(
+        "train-1.parquet",
+        Arc::new(Int64Array::from_iter_values(whole)),
+    );
+    let held_out = write(
+        "held.parquet",
+        Arc::new(Float64Array::from_iter_values(numbers())),
+    );
+    let odd: [(&str, ArrayRef); 3] = [
+        ("truths", Arc::new(BooleanArray::from(vec![true; 4]))),
+        ("dates", Arc::new(Date32Array::from(vec![18_000; 4]))),
+        (
+            "texts",
+            Arc::new(StringArray::from(vec!["3", "oops", "4.5", "5"])),
+        ),
+    ];
+    for (what, cells) in odd {
+        write("train-2.parquet", cells);
+        let glob = files.path("train-*.parquet").display().to_string();
+        let config = with(TableConfig::new(glob, "y"), |config| {
+            config.valid_path = Some(held_out.clone());
+            config.test_path = Some(held_out.clone());
+            config.shard_cache_dir = Some(files.path("cache").display().to_string());
+        });
+        let whole = load(&config).unwrap();
+        let stay = load(&in_files(config, 1000, 3)).unwrap();
+        assert_eq!(stay.preprocess, whole.preprocess, "{what}");
+        let rows: Vec<u32> = (0..whole.train.len() as u32).collect();
+        let found = [&stay, &whole].map(|data| data.train.gather(&rows).unwrap());
+        assert_eq!(found[0], found[1], "{what}");
+    }
+}
+
+#[test]
+fn what_was_changed_beside_the_rows_is_found_out_again() {
+    let files = Files::new();
+    let config = in_files(table(&files), 1000, FILES);
+    let labels = load(&config).unwrap().train.labels;
+    for (from, to) in [("[1,", "[0,"), ("\"rows", "\"row"), ("{", "")] {
+        for entry in fs::read_dir(files.path("cache")).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|ending| ending == "json") {
+                let text = fs::read_to_string(&path).unwrap().replace(from, to);
+                fs::write(&path, text).unwrap();
+            }
+        }
+        assert_eq!(load(&config).unwrap().train.labels, labels, "{from}");
+    }
 }

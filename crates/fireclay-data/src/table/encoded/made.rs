@@ -1,15 +1,17 @@
 //! The encoded rows of one file, which are made when they are needed.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{Array, BooleanArray, RecordBatch};
-use arrow::compute::filter_record_batch;
+use arrow::compute::{cast, filter_record_batch};
+use arrow::datatypes::DataType;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::file::{self, Writer};
+use crate::column::text;
 use crate::error::DataError;
 use crate::files::OpenFile;
 use crate::hash::hex;
@@ -29,6 +31,8 @@ const VERSION: &str = "rows of a table 1";
 pub(super) struct How {
     pub preprocess: Preprocess,
     pub options: ReadOptions,
+    /// What each column holds among all rows.
+    pub kinds: Vec<(String, DataType)>,
     /// The columns of what is to be predicted.
     pub targets: Vec<String>,
     /// Whether rows without a target are left out.
@@ -78,6 +82,43 @@ impl Listing {
     }
 }
 
+/// The JSON of a [`Listing`] with its hash, as it is kept beside the rows.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(try_from = "(String, String)", into = "(String, String)")]
+struct Sealed {
+    hash: String,
+    known: String,
+}
+
+impl Sealed {
+    fn new(known: String) -> Self {
+        let hash = hex(&Sha256::digest(&known));
+        Self { hash, known }
+    }
+}
+
+impl From<Sealed> for (String, String) {
+    fn from(Sealed { hash, known }: Sealed) -> Self {
+        (hash, known)
+    }
+}
+
+impl TryFrom<(String, String)> for Sealed {
+    type Error = &'static str;
+
+    fn try_from((hash, known): (String, String)) -> Result<Self, Self::Error> {
+        let sealed = Self::new(known);
+        match sealed.hash == hash {
+            true => Ok(sealed),
+            false => Err("another program changed it"),
+        }
+    }
+}
+
+fn changed(file: &OpenFile) -> DataError {
+    file.damaged("another program changed it")
+}
+
 impl How {
     /// What is known of no rows.
     pub(super) fn listing(&self) -> Listing {
@@ -95,20 +136,21 @@ impl How {
         }
     }
 
-    /// The batch without infinite numbers, which are missing, in what is read of it.
-    fn finite(&self, batch: &RecordBatch) -> Result<RecordBatch, DataError> {
+    /// The batch as it would be read among all rows: texts where files differ, and without infinite numbers.
+    fn as_in_memory(&self, batch: &RecordBatch) -> Result<RecordBatch, DataError> {
         let (features, schema) = (self.preprocess.columns(), batch.schema());
         let is_read = |name: &String| features.contains(name) || self.targets.contains(name);
-        let columns = schema.fields().iter().zip(batch.columns());
-        let columns = columns.map(|(field, cells)| {
+        let mut columns = Vec::new();
+        for (field, cells) in schema.fields().iter().zip(batch.columns()) {
             let name = field.name();
-            let finite = finite(cells).filter(|_| is_read(name));
-            (
-                name,
-                finite.map_or_else(|| cells.clone(), |(finite, _)| finite),
-                true,
-            )
-        });
+            let kind = self.kinds.iter().find(|(known, _)| known == name);
+            let cells = match kind {
+                Some((_, kind)) if kind != cells.data_type() => cast(&text(name, cells)?, kind)?,
+                _ => cells.clone(),
+            };
+            let finite = finite(&cells).filter(|_| is_read(name));
+            columns.push((name, finite.map_or(cells, |(finite, _)| finite), true));
+        }
         Ok(RecordBatch::try_from_iter_with_nullable(columns)?)
     }
 
@@ -141,10 +183,10 @@ impl Made {
     ) -> Result<Self, DataError> {
         let original = Original::new(named)?;
         let (sha256, preprocess) = (original.sha256(), how.preprocess.to_json());
-        let (drops, weight, targets) = (how.drops, &how.weight, &how.targets);
+        let (drops, weight, targets, kinds) = (how.drops, &how.weight, &how.targets, &how.kinds);
         let mut hasher = Sha256::new();
         hasher.update(format!(
-            "{VERSION} {sha256} {drops} {weight:?} {targets:?} {preprocess}"
+            "{VERSION} {sha256} {drops} {weight:?} {targets:?} {kinds:?} {preprocess}"
         ));
         Ok(Self {
             original,
@@ -163,6 +205,11 @@ impl Made {
         self.cache.open(self)
     }
 
+    /// The file that they are made of, and its hash.
+    pub(super) fn original(&self) -> (PathBuf, &str) {
+        (self.original.name(), self.original.sha256())
+    }
+
     /// Makes the encoded rows ahead of time.
     pub(super) fn prepare(&self, stop: &Stop) {
         self.cache.prepare(self, stop);
@@ -178,11 +225,13 @@ impl Made {
     /// # Errors
     /// Whatever keeps the rows from being read.
     pub(super) fn listing(&mut self) -> Result<Listing, DataError> {
-        let listing: Listing = self.cache.noted(&self.name, "rows", || {
+        let sealed = self.cache.noted(&self.name, "rows", || {
             let file = self.open()?;
-            let listing = serde_json::from_slice(&file::known(&file)?);
-            listing.map_err(|_| file.damaged("another program changed it"))
-        })?;
+            let known = String::from_utf8(file::known(&file)?);
+            known.map(Sealed::new).map_err(|_| changed(&file))
+        });
+        let listing = serde_json::from_str::<Listing>(&sealed?.known);
+        let listing = listing.or_else(|_| Err(changed(&*self.open()?)))?;
         self.bytes = listing.bytes;
         Ok(listing)
     }
@@ -226,9 +275,10 @@ impl Made {
         listing: &mut Listing,
     ) -> Result<(), DataError> {
         let all = batch.num_rows();
-        let (batch, rows) = self.how.with_target(self.how.finite(batch)?)?;
+        let (batch, rows) = self.how.with_target(self.how.as_in_memory(batch)?)?;
         let encoded = self.encode(&batch, listing);
-        writer.push(&encoded.map_err(|error| error.map_row(|row| rows[row]))?)?;
+        let encoded = encoded.map_err(|error| advised(error.map_row(|row| rows[row])));
+        writer.push(&encoded?)?;
         let before = listing.rows;
         listing.rows += all;
         let dropped = (0..all).filter(|row| rows.binary_search(row).is_err());
@@ -240,38 +290,33 @@ impl Made {
     fn encode(&self, batch: &RecordBatch, listing: &mut Listing) -> Result<Features, DataError> {
         let How { preprocess, .. } = &*self.how;
         let features = preprocess.encode_watched(batch, &mut listing.unseen)?;
-        let labels = labels(batch, preprocess);
-        listing
-            .labels
-            .append(labels.map_err(|error| self.advised(error))?);
+        listing.labels.append(labels(batch, preprocess)?);
         if let (Some(name), Some(weights)) = (&self.how.weight, &mut listing.weights) {
             weights.extend(read_weights(name, batch)?.iter());
         }
         Ok(features)
     }
+}
 
-    /// A class that the rows in memory do not have may be in others.
-    fn advised(&self, error: DataError) -> DataError {
-        match error {
-            DataError::BadValue {
-                column,
-                row,
-                value,
-                problem,
-                file,
-            } if problem.contains("is not a class") => {
-                let problem =
-                    format!("{problem}; raise data.fit_rows, so that it looks at a row with it");
-                DataError::BadValue {
-                    column,
-                    row,
-                    value,
-                    problem,
-                    file,
-                }
-            }
-            other => other,
-        }
+/// What the rows in memory do not have may be in others.
+fn advised(error: DataError) -> DataError {
+    match error {
+        DataError::BadValue {
+            column,
+            row,
+            value,
+            problem,
+            file,
+        } if !value.is_empty() => DataError::BadValue {
+            problem: format!(
+                "{problem}; if that is right, raise data.fit_rows, so that it looks at such a row"
+            ),
+            column,
+            row,
+            value,
+            file,
+        },
+        other => other,
     }
 }
 

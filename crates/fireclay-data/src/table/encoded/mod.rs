@@ -6,6 +6,7 @@ mod made;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 pub(super) use self::config::validate;
@@ -61,6 +62,7 @@ impl EncodedFiles {
         let how = Arc::new(How {
             preprocess: preprocess.clone(),
             options: sampled.options.clone(),
+            kinds: sampled.kinds.clone(),
             targets: config.target_columns().to_vec(),
             drops: config.missing_target == MissingTarget::Drop,
             weight: config.weight.clone(),
@@ -181,14 +183,17 @@ impl Found {
         }
     }
 
-    /// What there is to say of the rows, `count` of which stand for all.
-    pub(super) fn notes(&self, count: usize, config: &TableConfig) -> Vec<Note> {
+    /// The hashes of the files whose rows these are, by their paths or addresses.
+    pub(super) fn hashes(&self) -> impl Iterator<Item = (PathBuf, String)> {
+        let originals = self.files.files.iter().map(Made::original);
+        originals.map(|(path, sha256)| (path, sha256.to_owned()))
+    }
+
+    /// What there is to say of the rows.
+    pub(super) fn notes(&self, sampled: &Sampled, config: &TableConfig) -> Vec<Note> {
         let (total, dropped) = (self.total, self.total - self.rows.len());
-        let mut notes = Vec::new();
-        if count < self.rows.len() {
-            notes.push(Note::general(format!(
-                "statistics, categories and checks look at {count} of {total} training rows, by data.fit_rows"
-            )));
+        let mut notes: Vec<Note> = sampled.note().into_iter().collect();
+        if !notes.is_empty() {
             let unseen = self.unseen.notes(config).into_iter();
             notes.extend(unseen.map(|note| note.of("all training rows")));
         }

@@ -101,6 +101,9 @@ pub fn inspect(
         warnings: table.notes.iter().map(Note::general).collect(),
         errors: Vec::new(),
     };
+    let sampled = table.sampled.iter();
+    let of_files = sampled.filter_map(|sampled| sampled.note());
+    report.warnings.extend(of_files);
     check_target(table, splits, config, target, &mut report)?;
     report.warnings.extend(table.readings.notes.iter().cloned());
     report
