@@ -1,5 +1,7 @@
 //! A table made ready for training: split, encoded, in memory.
 
+mod in_files;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,7 +10,7 @@ use arrow::array::RecordBatch;
 
 use super::carried::Carried;
 use super::config::TableConfig;
-use super::encoded::{EncodedFiles, Found};
+use super::encoded::EncodedFiles;
 use super::format::TableFormat;
 use super::memory::Table;
 use super::preprocess::{Features, Preprocess, Unseen};
@@ -20,8 +22,6 @@ use super::{grouped, lopsided};
 use crate::error::DataError;
 use crate::labels::{Labels, TargetKind};
 use crate::note::Note;
-use crate::order::EpochOrder;
-use crate::shards::{Ahead, Upcoming};
 use crate::split::{Splits, named};
 
 /// Everything that training needs from a table. Clones share the rows.
@@ -165,43 +165,26 @@ impl TableData {
             let carried = Carried::take(table, rows, &format!("the {name} split"), config)?;
             Split::encode(table, carried, &preprocess)
         };
-        let (mut files, mut hashes) = table.sources();
-        let train = match &table.sampled {
-            Some(sampled) => {
-                let found = EncodedFiles::find(config, sampled, &preprocess)?;
-                notes.extend(found.notes(sampled, config));
-                // Those of the bytes that were encoded.
-                for (path, hash) in found.hashes() {
-                    files.retain(|file| *file != path);
-                    hashes.insert(path.display().to_string(), hash);
-                }
-                Split::in_files(found, config)?
-            }
-            None => {
-                let mut train = encode("train", splits.train)?;
-                train.hide_targets(table, &preprocess)?;
-                train
-            }
+        let own = match table.sampled {
+            // They stay in files.
+            Some(_) => Vec::new(),
+            None => splits.train,
         };
-        let mut valid = encode("valid", splits.valid)?;
-        let mut test = encode("test", splits.test)?;
-        for (name, split, own) in [
+        let mut train = encode("train", own)?;
+        train.hide_targets(table, &preprocess)?;
+        let valid = encode("valid", splits.valid)?;
+        let test = encode("test", splits.test)?;
+        let held_out = [
             ("valid", &valid, &table.valid),
             ("test", &test, &table.test),
-        ] {
-            // Rows of the same file as the training rows lack a category by chance alone.
-            if own.is_some() {
-                let unseen = split.unseen(table, &preprocess)?.notes(config).into_iter();
-                notes.extend(unseen.map(|note| note.of_split(name)));
-            }
+        ];
+        // Rows of the same file as the training rows lack a category by chance alone.
+        for (name, split, _) in held_out.iter().filter(|(.., own)| own.is_some()) {
+            let unseen = split.unseen(table, &preprocess)?.notes(config).into_iter();
+            notes.extend(unseen.map(|note| note.of_split(name)));
         }
-        if let Some(sampled) = &table.sampled {
-            // Rows are counted through all files.
-            let before = sampled.total - sampled.places.len();
-            valid.carried.count_from(before);
-            test.carried.count_from(before);
-        }
-        Ok(Self {
+        let (files, hashes) = table.sources();
+        let data = Self {
             train,
             valid,
             test,
@@ -209,7 +192,11 @@ impl TableData {
             notes,
             files,
             hashes,
-        })
+        };
+        match &table.sampled {
+            Some(sampled) => data.with_files(sampled, config),
+            None => Ok(data),
+        }
     }
 
     /// The splits by name.
@@ -245,16 +232,6 @@ impl Split {
         Ok((split, notes))
     }
 
-    /// The rows of files that are read while it trains.
-    fn in_files(found: Found, config: &TableConfig) -> Result<Self, DataError> {
-        Ok(Self {
-            features: Arc::new(Features::default()),
-            files: Some(Arc::new(found.files)),
-            labels: Arc::new(found.labels),
-            carried: Carried::of_files(found.rows, found.weights, config)?,
-        })
-    }
-
     /// The number of rows.
     pub fn len(&self) -> usize {
         self.labels.len()
@@ -286,25 +263,6 @@ impl Split {
             labels: self.labels.gather(positions),
             weights: self.carried.weights_at(positions),
         })
-    }
-
-    /// Whether the rows stay in files.
-    pub fn is_in_files(&self) -> bool {
-        self.files.is_some()
-    }
-
-    /// The order of an epoch, rearranged where rows are in files, so that only a few of those are needed at a time;
-    /// `key` is seed and epoch.
-    pub fn arrange(&self, order: EpochOrder, key: (u64, u64)) -> EpochOrder {
-        match &self.files {
-            Some(files) => files.arrange(order, key),
-            None => order,
-        }
-    }
-
-    /// Has the files ready before these rows are needed; none where all rows are in memory.
-    pub fn ahead(&self, rows: Upcoming) -> Option<Ahead> {
-        self.files.as_ref()?.ahead(rows)
     }
 
     /// What training did not prepare for in the rows, which are those of `table`.
