@@ -245,11 +245,11 @@ fn rows_that_stay_in_files_are_checked_resumed_and_explained() {
     project.refused(
         "train run.toml -q --set fairness.groups=[\"a\"]",
         2,
-        &["data.fit_rows", "[fairness]"],
+        &["`fit_rows`", "[fairness]"],
     );
     project.refused(
         "train run.toml -q --set data.valid_path=none.parquet",
-        1,
+        2,
         &["none.parquet"],
     );
 }
