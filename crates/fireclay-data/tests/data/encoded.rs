@@ -308,10 +308,15 @@ fn cut(path: &Path, length: usize) {
 fn what_is_wrong_is_told_with_its_file_and_row() {
     let files = Files::new();
     let config = in_files(table(&files), 1, 1);
-    let error = |change: fn(&mut TableConfig)| load(&with(config.clone(), change));
-    // Row 9 of the first file has no target.
+    // Row 9 of the first file has no target, and all rows to judge by have one.
+    let held_out = files.write("few.parquet", rows(1000, 7));
+    let strict = with(config.clone(), |config| {
+        config.valid_path = Some(held_out.clone());
+        config.test_path = Some(held_out);
+        config.missing_target = MissingTarget::Error;
+    });
     refused(
-        error(|config| config.missing_target = MissingTarget::Error),
+        load(&strict),
         &["train-0.parquet", "row 9", "target is missing"],
     );
     let many = with(config.clone(), |config| {

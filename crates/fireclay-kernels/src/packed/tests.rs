@@ -150,6 +150,22 @@ fn the_largest_whole_numbers_fit() {
     close(product(std::array::from_fn(|at| [1.0, -1.0][at % 2])), 0.0);
 }
 
+/// Codes of -32, each with a scale of -128.
+#[test]
+fn whole_scales_and_codes_fit() {
+    let codes = [0; 192];
+    let blocks = [codes.as_slice(), &[0x80; 16], &[0x00, 0x3c]].concat();
+    let weight = Packed::of_bytes(Packing::Q6K, [1, 256], blocks).expect("a block");
+    let product = |x: [f32; 256]| {
+        let x = Tensor::<2>::from_data([x], &Device::flex());
+        linear_packed(x, &weight).into_scalar::<f32>()
+    };
+    let close = |found: f32, expected: f32| assert!((found - expected).abs() < 16.0, "{found}");
+    close(product([1.0; 256]), 1_048_576.0);
+    close(product([-3.0; 256]), -3_145_728.0);
+    close(product(std::array::from_fn(|at| [1.0, -1.0][at % 2])), 0.0);
+}
+
 #[test]
 fn half_precision_is_given_back() {
     let weight = matrix(Packing::Q8_0, [40, 64]);

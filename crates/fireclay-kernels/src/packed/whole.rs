@@ -1,7 +1,7 @@
 //! Products with whole numbers that have a scale for each group.
 //!
 //! The other factor is rounded to whole numbers of 16 bits times a scale for each 32 of them. Four products at a time are
-//! added up as whole numbers, which is exact, and all else in single precision. So a number errs by about
+//! added up as whole numbers, which is exact but for `Q6_K`, and all else in single precision. So a number errs by about
 //! half of a 32,767th of the largest of its 32 at most, far less than the matrix was rounded by. After ggml, which rounds
 //! the inputs to eight bits (`ggml_vec_dot`).
 
@@ -139,7 +139,10 @@ mod tests {
         for format in [
             Packing::Q8_0,
             Packing::Q4_0,
+            Packing::Q4_1,
+            Packing::Q5_0,
             Packing::Q5_1,
+            Packing::Q4K,
             Packing::Q5K,
             Packing::Q6K,
         ] {
