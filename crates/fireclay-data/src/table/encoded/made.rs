@@ -277,7 +277,7 @@ impl Made {
         let all = batch.num_rows();
         let (batch, rows) = self.how.with_target(self.how.as_in_memory(batch)?)?;
         let encoded = self.encode(&batch, listing);
-        let encoded = encoded.map_err(|error| advised(error.map_row(|row| rows[row])));
+        let encoded = encoded.map_err(|error| error.map_row(|row| rows[row]));
         writer.push(&encoded?)?;
         let before = listing.rows;
         listing.rows += all;
@@ -289,8 +289,10 @@ impl Made {
     /// The features of rows that have a target; what else is known of them goes into the listing.
     fn encode(&self, batch: &RecordBatch, listing: &mut Listing) -> Result<Features, DataError> {
         let How { preprocess, .. } = &*self.how;
-        let features = preprocess.encode_watched(batch, &mut listing.unseen)?;
-        listing.labels.append(labels(batch, preprocess)?);
+        let features = preprocess.encode_watched(batch, &mut listing.unseen);
+        let features = features.map_err(advised)?;
+        let labels = labels(batch, preprocess).map_err(advised)?;
+        listing.labels.append(labels);
         if let (Some(name), Some(weights)) = (&self.how.weight, &mut listing.weights) {
             weights.extend(read_weights(name, batch)?.iter());
         }
